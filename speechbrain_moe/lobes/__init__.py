@@ -1,0 +1,1 @@
+"""The network: gate, experts, mixture and losses."""

@@ -1,0 +1,191 @@
+"""Losses: angular margin over speakers, balance and z-loss over experts.
+
+ * AAM-softmax and ArcFace are two names of one formula; either may be given
+ * past theta + m = pi the target falls on continuously, so that a wrong
+   speaker is never rewarded for being worse
+ * the margin can be set while training and is kept in the checkpoint
+ * gate losses are plain functions of the gate's output
+
+Shape letters: B batch, E experts, N speakers.
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from speechbrain_moe.errors import HyperparameterError
+
+LOSSES = ("aam_softmax", "arcface")
+
+
+class AngularMarginLoss(nn.Module):
+    """Cross-entropy over scaled cosines with an angular margin on the target.
+
+    ``s * cos(theta_y + m)`` for the own speaker and ``s * cos(theta_j)`` for
+    the others: Deng et al., "ArcFace", 2019, equation 3
+    (https://arxiv.org/abs/1801.07698), called AAM-softmax in speech. Where
+    theta_y + m > pi the cosine would rise again; there the target is
+    ``cos(theta_y) - (1 - cos(m))``, which continues the curve without a jump
+    and keeps falling.
+
+    Arguments
+    ---------
+    name : str
+        ``aam_softmax`` or ``arcface``; both are this formula.
+    margin : float
+        Margin m in radians, in [0, pi/2].
+    scale : float
+        Scale s of the cosines, above 0.
+
+    Raises
+    ------
+    HyperparameterError
+        If a value is out of range; the message names the yaml key.
+
+    Example
+    -------
+    >>> compute_loss = AngularMarginLoss("arcface", margin=0.2, scale=30.0)
+    >>> cosines = torch.tensor([[[0.9, 0.1]], [[0.2, 0.3]]])
+    >>> compute_loss(cosines, torch.tensor([[0], [1]])).item() > 0
+    True
+    """
+
+    def __init__(self, name="aam_softmax", margin=0.2, scale=30.0):
+        super().__init__()
+        if name not in LOSSES:
+            raise HyperparameterError(
+                f"loss is {name!r}: choose one of {', '.join(LOSSES)}"
+            )
+        if not scale > 0:
+            raise HyperparameterError(
+                f"scale is {scale!r}: choose a number above 0, such as 30"
+            )
+        self.scale = scale
+        self.register_buffer("margin", torch.tensor(0.0))
+        self.set_margin(margin)
+
+    def set_margin(self, margin):
+        """Change the margin, for a schedule or another training stage.
+
+        Arguments
+        ---------
+        margin : float
+            Margin in radians, in [0, pi/2].
+
+        Raises
+        ------
+        HyperparameterError
+            If it is outside.
+        """
+        if not 0 <= margin <= math.pi / 2:
+            raise HyperparameterError(
+                f"margin is {margin!r}: choose an angle from 0 to pi/2 radians"
+            )
+        self.margin.fill_(margin)
+
+    def forward(self, cosines, labels):
+        """Mean loss of the batch.
+
+        Arguments
+        ---------
+        cosines : torch.Tensor
+            Cosine to each speaker's centre [B, 1, N] or [B, N].
+        labels : torch.Tensor
+            Index of the own speaker [B] or [B, 1], int64.
+
+        Returns
+        -------
+        torch.Tensor
+            Scalar, natural log units, float32.
+        """
+        cosines = cosines.float().flatten(0, -2)
+        labels = labels.flatten().unsqueeze(1)
+        # The derivative of acos is infinite at 1.
+        cos = cosines.gather(1, labels).clamp(-1 + 1e-6, 1 - 1e-6)
+        cos_m, sin_m = self.margin.cos(), self.margin.sin()
+        shifted = cos * cos_m - (1 - cos.square()).sqrt() * sin_m
+        past_pi = cos < -cos_m
+        target = torch.where(past_pi, cos - (1 - cos_m), shifted)
+        logits = self.scale * cosines.scatter(1, labels, target)
+        return F.cross_entropy(logits, labels.squeeze(1))
+
+
+def expert_load(expert_ids, n_experts):
+    """Share of all selections that went to each expert.
+
+    Arguments
+    ---------
+    expert_ids : torch.Tensor
+        Chosen experts [B, K], int64.
+    n_experts : int
+        Experts there are, E.
+
+    Returns
+    -------
+    torch.Tensor
+        Load [E], sums to 1 for any K.
+
+    Example
+    -------
+    >>> expert_load(torch.tensor([[0, 1], [0, 2]]), 4).tolist()
+    [0.5, 0.25, 0.25, 0.0]
+    """
+    counts = torch.bincount(expert_ids.flatten(), minlength=n_experts)
+    return counts / expert_ids.numel()
+
+
+def balance_loss(gate_probs, load):
+    """Loss that is smallest, 1, when experts are used evenly.
+
+    ``E * sum_i f_i * P_i``, with the load f and the mean probability P:
+    Fedus et al., "Switch Transformers", 2021, equation 4
+    (https://arxiv.org/abs/2101.03961). The gradient goes through P alone.
+
+    Arguments
+    ---------
+    gate_probs : torch.Tensor
+        Softmax of the gate's logits [B, E].
+    load : torch.Tensor
+        Share of the selections that went to each expert [E], sums to 1.
+
+    Returns
+    -------
+    torch.Tensor
+        Scalar; 1 when even, E when one expert takes everything.
+
+    Example
+    -------
+    >>> probs = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    >>> balance_loss(probs, torch.tensor([1.0, 0.0])).item()
+    2.0
+    """
+    return len(load) * (load.detach() * gate_probs.mean(0)).sum()
+
+
+def z_loss(gate_logits):
+    """Loss that keeps the gate's logits small.
+
+    ``mean(logsumexp(logits)^2)``: Zoph et al., "ST-MoE", 2022, equation 5
+    (https://arxiv.org/abs/2202.08906).
+
+    Arguments
+    ---------
+    gate_logits : torch.Tensor
+        Logits of the gate [B, E].
+
+    Returns
+    -------
+    torch.Tensor
+        Scalar, at least 0.
+
+    Example
+    -------
+    >>> round(z_loss(torch.zeros(3, 4)).item(), 3)
+    1.922
+    """
+    return gate_logits.logsumexp(dim=1).square().mean()
