@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""Train a Mixture-of-Experts speaker encoder, verify with it, export it.
+
+    python train.py hparams/moe_ecapa.yaml --data_folder /path/to/VoxCeleb
+
+ * one command, one folder: prepares, trains, takes the checkpoint with the
+   lowest EER on held-out speakers, verifies on the trial list, exports
+ * any top-level key of the yaml can be overridden: --n_experts 8 --top_k 1
+ * run it again after a crash and it goes on from the last checkpoint
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+import pandas as pd
+import speechbrain as sb
+import torch
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.utils.distributed import ddp_init_group, run_on_main
+from verify import say, verify
+from voxceleb_prepare import prepare_voxceleb
+
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.export import export_package
+from speechbrain_moe.lobes.losses import balance_loss, expert_load, z_loss
+from speechbrain_moe.scoring.metrics import equal_error_rate
+from speechbrain_moe.scoring.trials import (
+    check_trial_files,
+    read_trials,
+    trial_scores,
+)
+from speechbrain_moe.training.data import (
+    fill_labels,
+    train_dataset,
+    utterance_dataset,
+)
+from speechbrain_moe.training.memory import keep_freed_memory
+from speechbrain_moe.training.settings import count_data, read_settings
+from speechbrain_moe.training.simulate import prepare_noises, prepare_rooms
+
+logger = logging.getLogger(__name__)
+
+
+class SpeakerBrain(sb.Brain):
+    """Trains an encoder to tell speakers apart; validates by EER.
+
+    Arguments
+    ---------
+    dev_trials : Trials
+        Pairs of utterances of speakers that are not trained on.
+    **kwargs : dict
+        Arguments of ``speechbrain.Brain``.
+    """
+
+    def __init__(self, dev_trials, **kwargs):
+        super().__init__(**kwargs)
+        self.dev_trials = dev_trials
+
+    def compute_forward(self, batch, stage):
+        """Embeddings [B, 1, D] and their Routing."""
+        wavs, lens = batch.to(self.device).sig
+        if stage == sb.Stage.TRAIN:
+            wavs, lens = self.hparams.augment(wavs, lens)
+        feats = self.modules.compute_features(wavs)
+        feats = self.modules.mean_var_norm(feats, lens)
+        return self.modules.embedding_model(feats, lens, return_routing=True)
+
+    def compute_objectives(self, predictions, batch, stage):
+        """Speaker loss + weighted gate losses; in validation, none."""
+        embedding, routing = predictions
+        if stage != sb.Stage.TRAIN:
+            self.dev_embeddings += list(embedding.squeeze(1).cpu().numpy())
+            self.dev_paths += batch.path
+            return torch.zeros(())
+        labels = torch.as_tensor(batch.spk_label, device=self.device)
+        cosines = self.modules.classifier(embedding)
+        load = expert_load(routing.expert_ids, routing.gate_logits.shape[1])
+        terms = {
+            "speaker_loss": self.hparams.compute_loss(cosines, labels),
+            "balance_loss": balance_loss(routing.gate_probs, load),
+            "z_loss": z_loss(routing.gate_logits),
+        }
+        self.note(load=load, **terms)
+        return (
+            terms["speaker_loss"]
+            + self.hparams.balance_weight * terms["balance_loss"]
+            + self.hparams.z_weight * terms["z_loss"]
+        )
+
+    def note(self, **values):
+        """Add to the epoch's means."""
+        self.n_noted += 1
+        for key, value in values.items():
+            value = value.detach().cpu()
+            self.sums[key] = self.sums.get(key, 0) + value
+
+    def on_stage_start(self, stage, epoch=None):
+        """Set the margin of the epoch and empty what is gathered."""
+        if stage == sb.Stage.TRAIN:
+            self.sums, self.n_noted = {}, 0
+            warmup = max(1, self.hparams.margin_warmup_epochs)
+            share = min(1.0, (epoch - 1) / warmup)
+            if self.hparams.margin_warmup_epochs == 0:
+                share = 1.0
+            self.hparams.compute_loss.set_margin(share * self.hparams.margin)
+        self.dev_embeddings, self.dev_paths = [], []
+
+    def on_fit_batch_start(self, batch, should_step):
+        """Set the learning rate of the step."""
+        if should_step:
+            self.hparams.lr_scheduler(self.optimizer)
+
+    def on_stage_end(self, stage, stage_loss, epoch=None):
+        """After validation: log, and save with the dev EER as the key."""
+        if stage != sb.Stage.VALID:
+            return
+        scores = trial_scores(
+            self.dev_embeddings, self.dev_paths, self.dev_trials
+        )
+        dev_eer, _ = equal_error_rate(self.dev_trials.labels, scores)
+        means = {k: v / max(1, self.n_noted) for k, v in self.sums.items()}
+        load = means.pop("load", torch.zeros(0)).tolist()
+        self.hparams.train_logger.log_stats(
+            {
+                "epoch": epoch,
+                "margin": float(self.hparams.compute_loss.margin),
+                "lr": self.hparams.lr_scheduler.current_lr,
+            },
+            train_stats={
+                **{key: value.item() for key, value in means.items()},
+                "load": " ".join(f"{share:.3f}" for share in load),
+            },
+            valid_stats={"dev_eer": dev_eer},
+        )
+        self.checkpointer.save_and_keep_only(
+            meta={"dev_eer": dev_eer, "epoch": epoch},
+            min_keys=["dev_eer"],
+            importance_keys=[],
+        )
+
+
+def prepare(settings):
+    """Write the lists, noises and rooms that training reads."""
+    lists = [settings["trial_list"]] if settings["trial_list"] else []
+    if lists:
+        trials = read_trials(lists[0])
+        check_trial_files(trials, settings["trial_folder"])
+    prepared = prepare_voxceleb(
+        train_folder=settings["train_folder"],
+        save_folder=settings["save_folder"],
+        trial_lists=lists,
+        metadata=settings["metadata"],
+        n_dev_speakers=settings["n_dev_speakers"],
+        n_dev_trials=settings["n_dev_trials"],
+        min_duration_s=settings["min_duration_s"],
+        sample_rate=settings["sample_rate"],
+        seed=settings["seed"],
+    )
+    logger.info("prepared: %s", prepared)
+    prepare_augmentation(settings)
+
+
+def prepare_augmentation(settings):
+    """Write, or list, the noises and rooms."""
+    table = pd.read_csv(f"{settings['save_folder']}/train.csv")
+    speech = [str(Path(settings["train_folder"]) / p) for p in table.path]
+    prepare_noises(
+        settings["noise_csv"],
+        f"{settings['save_folder']}/noise",
+        speech_paths=speech,
+        noise_folder=settings["noise_folder"],
+        n_noises=settings["n_noises"],
+        sample_rate=settings["sample_rate"],
+        seed=settings["seed"],
+    )
+    prepare_rooms(
+        settings["rir_csv"],
+        f"{settings['save_folder']}/rir",
+        rir_folder=settings["rir_folder"],
+        n_rooms=settings["n_rooms"],
+        sample_rate=settings["sample_rate"],
+        seed=settings["seed"],
+    )
+
+
+def make_datasets(settings, label_encoder):
+    """Training crops and dev utterances."""
+    save_folder = settings["save_folder"]
+    train = train_dataset(
+        f"{save_folder}/train.csv",
+        settings["train_folder"],
+        label_encoder,
+        settings["crop_s"],
+        settings["speeds"],
+        settings["sample_rate"],
+    )
+    dev = utterance_dataset(
+        f"{save_folder}/dev.csv",
+        settings["train_folder"],
+        settings["sample_rate"],
+    )
+    return train, dev
+
+
+def fit(brain, settings):
+    """Train to the last epoch, from the last checkpoint if there is one."""
+    hparams = brain.hparams
+    fill_labels(
+        hparams.label_encoder,
+        settings["speakers"],
+        f"{settings['save_folder']}/label_encoder.txt",
+    )
+    train, dev = make_datasets(settings, hparams.label_encoder)
+    brain.fit(
+        hparams.epoch_counter,
+        train,
+        dev,
+        train_loader_kwargs={
+            "batch_size": settings["batch_size"],
+            "num_workers": settings["num_workers"],
+            "shuffle": True,
+            "drop_last": True,
+        },
+        valid_loader_kwargs={"batch_size": 1},
+    )
+
+
+def finish(settings, device):
+    """Verify with the best checkpoint and export it."""
+    trial_list, folder = settings["trial_list"], settings["trial_folder"]
+    if trial_list is None:
+        logger.warning("trial_list is null: reporting on the dev speakers")
+        trial_list = f"{settings['save_folder']}/dev_trials.txt"
+        folder = settings["train_folder"]
+    metrics = verify(
+        settings["output_folder"], trial_list, folder, device=device
+    )
+    logger.info(say(metrics))
+    package = export_package(
+        settings["output_folder"], settings["package_folder"]
+    )
+    logger.info("exported to %s", package)
+
+
+def main(arguments):
+    """Run the recipe; returns nothing, raises InputError on bad input."""
+    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
+    settings, overrides = read_settings(hparams_file, overrides)
+    if settings["keep_freed_memory"]:
+        keep_freed_memory()
+    ddp_init_group(run_opts)
+    run_on_main(prepare, kwargs={"settings": settings})
+    settings, overrides = count_data(settings, overrides)
+    sb.create_experiment_directory(
+        settings["output_folder"], hparams_file, overrides
+    )
+    with open(hparams_file, encoding="utf-8") as file:
+        hparams = load_hyperpyyaml(file, overrides)
+    brain = SpeakerBrain(
+        dev_trials=read_trials(f"{settings['save_folder']}/dev_trials.txt"),
+        modules=hparams["modules"],
+        opt_class=hparams["opt_class"],
+        hparams=hparams,
+        run_opts=run_opts,
+        checkpointer=hparams["checkpointer"],
+    )
+    if not run_opts.test_only:
+        fit(brain, settings)
+    if brain.debug:
+        logger.info("debug run: nothing is verified or exported")
+        return
+    run_on_main(finish, args=[settings, brain.device])
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        # HyperPyYAML puts words of its own in front; ours are the last
+        print(f"error: {error.args[-1]}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""Embeddings from files, and packages that stock SpeechBrain loads."""

@@ -1,0 +1,309 @@
+"""From a training folder to a package that stock SpeechBrain loads.
+
+ * the graph written is the one that was trained: the ``model`` section of
+   the training folder's resolved hyperparams.yaml, inline, with no include
+ * the classifier keeps the speakers as recorded, without the copies that
+   speed perturbation made
+ * a package appears whole or not at all: it is built aside and renamed
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import os
+import shutil
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import ruamel.yaml
+import torch
+from hyperpyyaml import load_hyperpyyaml
+from safetensors.torch import save_file
+from speechbrain.dataio.encoder import CategoricalEncoder
+from speechbrain.inference.speaker import SpeakerRecognition
+from speechbrain.utils.checkpoints import Checkpointer
+
+from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.package import (
+    HPARAMS_FILE,
+    LABELS_FILE,
+    check_finite,
+    load_labels,
+    load_strictly,
+    weights_file,
+)
+
+WEIGHTS = ("embedding_model", "classifier")
+BANNER = """\
+Inference graph of a speaker encoder, written by speechbrain_moe.
+With it installed, stock SpeechBrain loads this folder:
+SpeakerRecognition.from_hparams(source=<this folder>)
+"""
+
+
+class Experiment(NamedTuple):
+    """The best checkpoint of a training folder, ready for use.
+
+    Arguments
+    ---------
+    graph : dict
+        The inference graph as a yaml tree.
+    hparams : dict
+        The graph built, its modules filled, on the CPU.
+    checkpoint : str
+        Name of the checkpoint.
+    meta : dict
+        What the checkpoint says of itself (epoch, dev_eer in %).
+    """
+
+    graph: dict
+    hparams: dict
+    checkpoint: str
+    meta: dict
+
+
+def read_experiment(folder):
+    """Load the checkpoint of a training folder with the lowest dev EER.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The ``output_folder`` of a training.
+
+    Returns
+    -------
+    Experiment
+        Its classifier holds the speakers as recorded, without the copies
+        that speed perturbation made.
+
+    Raises
+    ------
+    PackageError
+        If the folder is no training folder, holds no checkpoint yet, or
+        its weights are not finite or do not fit its graph.
+    """
+    folder = Path(folder)
+    graph = read_graph(folder / HPARAMS_FILE)
+    found = Checkpointer(folder / "save").find_checkpoint(min_key="dev_eer")
+    if found is None:
+        raise PackageError(
+            f"{folder / 'save'} holds no checkpoint with a dev_eer: train "
+            "for an epoch first"
+        )
+    states = {
+        name: torch.load(found.paramfiles[name], map_location="cpu")
+        for name in WEIGHTS
+    }
+    labels_file = folder / "save" / LABELS_FILE
+    keep_recorded_speakers(graph, states["classifier"], labels_file)
+    hparams = build(graph, states, labels_file)
+    return Experiment(graph, hparams, found.path.name, dict(found.meta))
+
+
+def read_graph(path):
+    """The model section of a resolved training yaml.
+
+    Arguments
+    ---------
+    path : str or Path
+        hyperparams.yaml of a training folder.
+
+    Returns
+    -------
+    dict
+        The inference graph as a yaml tree, anchors named after its keys.
+
+    Raises
+    ------
+    PackageError
+        If there is no such file, or no model section in it.
+    """
+    if not Path(path).is_file():
+        raise PackageError(
+            f"{path}: no such file; give the output_folder of a training"
+        )
+    with open(path, encoding="utf-8") as file:
+        tree = ruamel.yaml.YAML().load(file)
+    if "model" not in tree:
+        raise PackageError(
+            f"{path} has no model section: it was not written by a training "
+            "with this package's recipe"
+        )
+    for key, node in tree["model"].items():
+        if hasattr(node, "yaml_set_anchor"):
+            node.yaml_set_anchor(key)
+    return tree["model"]
+
+
+def keep_recorded_speakers(graph, classifier, labels_file):
+    """Cut classifier and graph to the speakers as recorded.
+
+    Arguments
+    ---------
+    graph : dict
+        The inference graph, changed in place.
+    classifier : dict
+        Weights of the classifier, changed in place; recorded speakers first.
+    labels_file : str or Path
+        The label encoder's file, which names the recorded speakers.
+    """
+    labels = CategoricalEncoder()
+    load_labels(labels, labels_file)
+    classifier["weight"] = classifier["weight"][: len(labels)].clone()
+    graph["n_speakers"] = len(labels)
+    graph["classifier"]["out_neurons"] = len(labels)
+
+
+def build(graph, states, labels_file):
+    """Make the modules of a graph and fill them.
+
+    Arguments
+    ---------
+    graph : dict
+        The inference graph as a yaml tree.
+    states : dict
+        Weights by module.
+    labels_file : str or Path
+        The label encoder's file.
+
+    Returns
+    -------
+    dict
+        The graph built, on the CPU.
+
+    Raises
+    ------
+    PackageError
+        If weights are not finite or do not fit.
+    """
+    hparams = load_hyperpyyaml(to_text(graph))
+    for name, state in states.items():
+        check_finite(state, name)
+        load_strictly(hparams[name], state, f"the checkpoint's {name}")
+    load_labels(hparams["label_encoder"], labels_file)
+    return hparams
+
+
+def to_text(graph):
+    """A yaml tree as text.
+
+    Arguments
+    ---------
+    graph : dict
+        Tree that ruamel.yaml loaded.
+
+    Returns
+    -------
+    str
+        The text of a whole yaml file.
+    """
+    stream = StringIO()
+    ruamel.yaml.YAML().dump(graph, stream)
+    return stream.getvalue()
+
+
+def load_encoder(folder, device="cpu"):
+    """A stock SpeakerRecognition from a training folder or a package.
+
+    Arguments
+    ---------
+    folder : str or Path
+        A training's ``output_folder`` (its best checkpoint is taken), or an
+        exported package.
+    device : str
+        Where to put it.
+
+    Returns
+    -------
+    SpeakerRecognition
+        In evaluation mode.
+
+    Raises
+    ------
+    PackageError
+        If the folder is neither, or not whole.
+    """
+    run_opts = {"device": device}
+    if is_package(folder):
+        return SpeakerRecognition.from_hparams(
+            source=str(folder), run_opts=run_opts
+        )
+    hparams = read_experiment(folder).hparams
+    return SpeakerRecognition(
+        modules=hparams["modules"], hparams=hparams, run_opts=run_opts
+    )
+
+
+def export_package(experiment_folder, package_folder):
+    """Write the best checkpoint of a training as a package.
+
+    Arguments
+    ---------
+    experiment_folder : str or Path
+        The ``output_folder`` of a training.
+    package_folder : str or Path
+        Folder to write; an older package there is replaced.
+
+    Returns
+    -------
+    Path
+        The package folder.
+
+    Raises
+    ------
+    PackageError
+        If there is nothing whole to export, or the target is a folder that
+        holds something else.
+    """
+    package = Path(package_folder)
+    if package.is_dir() and not is_package(package) and any(package.iterdir()):
+        raise PackageError(
+            f"{package} holds other files than a package: export to a new "
+            "folder"
+        )
+    experiment = read_experiment(experiment_folder)
+    aside = package.with_name(package.name + ".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    write_files(experiment, aside)
+    shutil.rmtree(package, ignore_errors=True)
+    os.replace(aside, package)
+    return package
+
+
+def is_package(folder):
+    """Whether a folder holds an exported package.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The folder.
+
+    Returns
+    -------
+    bool
+        True when the graph and the encoder's weights are there.
+    """
+    needed = (HPARAMS_FILE, weights_file("embedding_model"))
+    return all((Path(folder) / name).is_file() for name in needed)
+
+
+def write_files(experiment, folder):
+    """Write graph, weights and labels of a package.
+
+    Arguments
+    ---------
+    experiment : Experiment
+        What to write.
+    folder : Path
+        An empty folder.
+    """
+    experiment.graph.yaml_set_start_comment(BANNER)
+    (folder / HPARAMS_FILE).write_text(
+        to_text(experiment.graph), encoding="utf-8"
+    )
+    for name in WEIGHTS:
+        state = experiment.hparams[name].state_dict()
+        save_file(state, folder / weights_file(name))
+    experiment.hparams["label_encoder"].save(folder / LABELS_FILE)

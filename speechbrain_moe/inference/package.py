@@ -1,0 +1,243 @@
+"""Loading of exported packages by stock SpeechBrain, strictly.
+
+ * a package's hyperparams.yaml names this Pretrainer; EncoderClassifier and
+   SpeakerRecognition then need nothing but ``from_hparams(source=...)``
+ * weights are safetensors, read from the source given and nowhere else
+ * a weight that is missing, unexpected or of another shape is an error
+   (SpeechBrain's own loading would go on with random ones)
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from speechbrain.utils.fetching import FetchSource
+from speechbrain.utils.parameter_transfer import Pretrainer
+
+from speechbrain_moe.errors import PackageError
+
+HPARAMS_FILE = "hyperparams.yaml"
+LABELS_FILE = "label_encoder.txt"
+
+
+def weights_file(name):
+    """Name of the file that holds a module's weights.
+
+    Arguments
+    ---------
+    name : str
+        Key of the module.
+
+    Returns
+    -------
+    str
+        File name inside the package.
+
+    Example
+    -------
+    >>> weights_file("classifier")
+    'classifier.safetensors'
+    """
+    return f"{name}.safetensors"
+
+
+def load_strictly(module, state, name):
+    """Put weights into a module, all of them and no others.
+
+    Arguments
+    ---------
+    module : torch.nn.Module
+        Filled in place.
+    state : dict
+        Weights by name.
+    name : str or Path
+        Where they came from, for the error.
+
+    Raises
+    ------
+    PackageError
+        If a weight is missing, unexpected, or of another shape.
+
+    Example
+    -------
+    >>> load_strictly(torch.nn.Linear(1, 1), {}, "model.safetensors")
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.PackageError: model.safetensors does not fit the
+    model in hyperparams.yaml (2 missing, such as weight; ...
+    """
+    wanted = module.state_dict()
+    missing = [key for key in wanted if key not in state]
+    unknown = [key for key in state if key not in wanted]
+    resized = [
+        key
+        for key in wanted
+        if key in state and wanted[key].shape != state[key].shape
+    ]
+    faults = {"missing": missing, "unknown": unknown, "misshapen": resized}
+    if any(faults.values()):
+        said = "; ".join(
+            f"{len(keys)} {kind}, such as {keys[0]}" if keys else f"0 {kind}"
+            for kind, keys in faults.items()
+        )
+        raise PackageError(
+            f"{name} does not fit the model in {HPARAMS_FILE} ({said}): "
+            "the two are from different exports; export or fetch them again"
+        )
+    module.load_state_dict(state)
+
+
+def load_weights(module, path):
+    """Fill a module from a safetensors file, whatever the file is called.
+
+    Arguments
+    ---------
+    module : torch.nn.Module
+        Filled in place.
+    path : str or Path
+        The file.
+
+    Raises
+    ------
+    PackageError
+        If the file is damaged or its weights do not fit.
+    """
+    try:
+        state = load_file(str(path))
+    except (SafetensorError, OSError) as error:
+        raise PackageError(
+            f"{path}: not a whole safetensors file ({error}); "
+            "export or fetch it again"
+        ) from error
+    load_strictly(module, state, path)
+
+
+def load_labels(label_encoder, path):
+    """Fill a label encoder with the speakers of training.
+
+    Arguments
+    ---------
+    label_encoder : CategoricalEncoder
+        Filled in place.
+    path : str or Path
+        The file its ``save`` wrote.
+    """
+    label_encoder.load(path)
+    label_encoder.expect_len(len(label_encoder))
+
+
+class PackagePretrainer(Pretrainer):
+    """SpeechBrain's Pretrainer, for the files of an exported package.
+
+    Arguments
+    ---------
+    loadables : dict
+        Modules by name, and ``label_encoder``; each is read from its own
+        file of the source that ``from_hparams`` was given.
+    **kwargs : dict
+        Arguments of ``Pretrainer``.
+
+    Example
+    -------
+    >>> pretrainer = PackagePretrainer({"classifier": torch.nn.Linear(1, 1)})
+    >>> pretrainer.collect_files(getfixture("tmp_path"))
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.PackageError: ... holds no classifier.safetensors...
+    """
+
+    def __init__(self, loadables, **kwargs):
+        super().__init__(loadables=loadables, **kwargs)
+        self.add_custom_hooks(
+            {
+                name: load_labels if name == "label_encoder" else load_weights
+                for name in loadables
+            }
+        )
+
+    def collect_files(self, default_source=None, **kwargs):
+        """Find the package's files, fetching them from the Hub if need be.
+
+        Arguments
+        ---------
+        default_source : str, Path or FetchSource
+            A folder or a Hub id.
+        **kwargs : dict
+            Arguments of ``Pretrainer.collect_files``.
+
+        Returns
+        -------
+        dict
+            Local path of each file.
+
+        Raises
+        ------
+        PackageError
+            If a file of a local package is missing.
+        """
+        for name in self.loadables:
+            self.paths[name] = path_in(default_source, name)
+        return super().collect_files(default_source, **kwargs)
+
+
+def path_in(source, name):
+    """Where a source keeps a loadable, in the Pretrainer's own form.
+
+    Arguments
+    ---------
+    source : str, Path or FetchSource
+        A folder or a Hub id.
+    name : str
+        Key of the loadable.
+
+    Returns
+    -------
+    str or FetchSource
+        The file's place.
+
+    Raises
+    ------
+    PackageError
+        If the source is a folder that lacks the file.
+
+    Example
+    -------
+    >>> path_in("somebody/some-model", "classifier")
+    'somebody/some-model/classifier.safetensors'
+    """
+    file = LABELS_FILE if name == "label_encoder" else weights_file(name)
+    if isinstance(source, FetchSource):
+        return source._replace(path=f"{source.path}/{file}")
+    if Path(source).is_dir() and not (Path(source) / file).is_file():
+        raise PackageError(
+            f"{source} holds no {file}: it is no whole package; "
+            "export or fetch it again"
+        )
+    return f"{source}/{file}"
+
+
+def check_finite(state, name):
+    """Refuse weights that hold NaN or Inf.
+
+    Arguments
+    ---------
+    state : dict
+        Weights by name.
+    name : str or Path
+        Where they came from, for the error.
+
+    Raises
+    ------
+    PackageError
+        Names the first such weight.
+    """
+    for key, value in state.items():
+        if not torch.isfinite(value).all():
+            raise PackageError(
+                f"{name}: {key} holds NaN or Inf; the training went astray, "
+                "take an earlier checkpoint"
+            )

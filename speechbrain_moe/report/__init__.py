@@ -1,0 +1,1 @@
+"""Plots made from files and arrays that other floors wrote."""

@@ -1,0 +1,1 @@
+"""Trials, metrics and intervals, on numpy float64 arrays alone."""

@@ -1,0 +1,1 @@
+"""Data, augmentation and the Brain that trains a speaker encoder."""

@@ -1,0 +1,270 @@
+"""Training crops and whole dev utterances from the prepared csv files.
+
+ * a crop is drawn and read per epoch; short files are repeated to fill it
+ * a changed speed is a changed voice: it counts as a new speaker, with
+   label = speaker + speed_index * n_speakers, speed 1.0 first
+ * paths in the csv files are relative to the folder that was prepared
+
+Shape letters: S samples.
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import torch
+import torchaudio
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.dataio.encoder import CategoricalEncoder
+from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.utils.distributed import run_on_main
+
+from speechbrain_moe.audio import read_audio
+from speechbrain_moe.errors import HyperparameterError
+
+
+def check_speeds(speeds):
+    """Refuse speed factors that cannot be used.
+
+    Arguments
+    ---------
+    speeds : list of float
+        Value of the yaml key; the first must be 1.0.
+
+    Raises
+    ------
+    HyperparameterError
+        If the first is not 1.0, one is not above 0, or two are the same.
+
+    Example
+    -------
+    >>> check_speeds([0.9, 1.1])
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.HyperparameterError: speeds is [0.9, 1.1]: start
+    with 1.0, then other factors above 0, each once
+    """
+    valid = speeds and speeds[0] == 1.0 and min(speeds) > 0
+    if not valid or len(set(speeds)) < len(speeds):
+        raise HyperparameterError(
+            f"speeds is {list(speeds)}: start with 1.0, then other factors "
+            "above 0, each once"
+        )
+
+
+def change_speed(wav, speed):
+    """Waveform played faster: pitch and formants rise with the tempo.
+
+    Arguments
+    ---------
+    wav : torch.Tensor
+        Waveform [S].
+    speed : float
+        Factor; 1.1 is a tenth faster. Taken to whole percents.
+
+    Returns
+    -------
+    torch.Tensor
+        Waveform [ceil(S / speed)].
+
+    Example
+    -------
+    >>> change_speed(torch.zeros(1100), 1.1).shape
+    torch.Size([1000])
+    """
+    percent = round(100 * speed)
+    return torchaudio.functional.resample(wav, percent, 100)
+
+
+def fill(wav, n_samples):
+    """Waveform repeated or cut to n_samples.
+
+    Arguments
+    ---------
+    wav : torch.Tensor
+        Waveform [S], S at least 1.
+    n_samples : int
+        Samples wanted.
+
+    Returns
+    -------
+    torch.Tensor
+        Waveform [n_samples].
+
+    Example
+    -------
+    >>> fill(torch.tensor([1.0, 2.0]), 5).tolist()
+    [1.0, 2.0, 1.0, 2.0, 1.0]
+    """
+    return wav.repeat(math.ceil(n_samples / len(wav)))[:n_samples]
+
+
+def random_crop(path, n_available, n_samples, sample_rate):
+    """A crop of an audio file that starts at a random sample.
+
+    Arguments
+    ---------
+    path : str or Path
+        Audio file.
+    n_available : int
+        Samples the file has.
+    n_samples : int
+        Samples wanted; a shorter file is repeated.
+    sample_rate : int
+        Rate of the file, in Hz.
+
+    Returns
+    -------
+    torch.Tensor
+        Waveform [n_samples], float32.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be used; the message names it.
+    """
+    slack = max(0, n_available - n_samples)
+    start = int(torch.randint(slack + 1, (1,)))
+    return fill(read_audio(path, sample_rate, start, n_samples), n_samples)
+
+
+def train_dataset(
+    csv_path, folder, label_encoder, crop_s, speeds, sample_rate
+):
+    """Crops with speaker labels.
+
+    Arguments
+    ---------
+    csv_path : str or Path
+        Prepared list: ID, path, spk_id, duration_s.
+    folder : str or Path
+        Folder that the paths are relative to.
+    label_encoder : CategoricalEncoder
+        Holds the speakers.
+    crop_s : float
+        Length of a crop, in seconds.
+    speeds : list of float
+        Speed factors, each drawn equally often; the first is 1.0.
+    sample_rate : int
+        Rate of the files, in Hz.
+
+    Returns
+    -------
+    DynamicItemDataset
+        Items ``id``, ``sig`` (waveform of crop_s) and ``spk_label`` (int,
+        0 .. n_speakers * len(speeds) - 1).
+
+    Raises
+    ------
+    HyperparameterError
+        If the speeds cannot be used.
+    """
+    check_speeds(speeds)
+    n_samples = round(crop_s * sample_rate)
+
+    @takes("path", "duration_s", "spk_id")
+    @provides("sig", "spk_label")
+    def crop_and_label(path, duration_s, spk_id):
+        i = int(torch.randint(len(speeds), (1,)))
+        wav = random_crop(
+            Path(folder) / path,
+            int(duration_s * sample_rate),
+            math.ceil(n_samples * speeds[i]),
+            sample_rate,
+        )
+        yield fill(change_speed(wav, speeds[i]), n_samples)
+        yield label_encoder.encode_label(spk_id) + i * len(label_encoder)
+
+    return DynamicItemDataset(
+        read_list(csv_path), [crop_and_label], ["id", "sig", "spk_label"]
+    )
+
+
+def utterance_dataset(csv_path, folder, sample_rate):
+    """Whole utterances, for validation.
+
+    Arguments
+    ---------
+    csv_path : str or Path
+        Prepared list: ID, path.
+    folder : str or Path
+        Folder that the paths are relative to.
+    sample_rate : int
+        Rate of the files, in Hz.
+
+    Returns
+    -------
+    DynamicItemDataset
+        Items ``id``, ``path`` (relative) and ``sig`` (waveform).
+    """
+
+    @takes("path")
+    @provides("sig")
+    def whole(path):
+        return read_audio(Path(folder) / path, sample_rate)
+
+    return DynamicItemDataset(
+        read_list(csv_path), [whole], ["id", "path", "sig"]
+    )
+
+
+def fill_labels(label_encoder, speakers, path):
+    """Number the speakers, as they were numbered before if they were.
+
+    Arguments
+    ---------
+    label_encoder : CategoricalEncoder
+        Filled in place: speaker i of the list gets label i.
+    speakers : list of str
+        Speakers to train on, sorted.
+    path : str or Path
+        Where the numbering is kept; written if it is not there.
+
+    Raises
+    ------
+    HyperparameterError
+        If a numbering of other speakers is there: a checkpoint beside it
+        would be continued with wrong labels.
+
+    Example
+    -------
+    >>> from speechbrain.dataio.encoder import CategoricalEncoder
+    >>> encoder = CategoricalEncoder()
+    >>> fill_labels(encoder, ["ann", "bob"], getfixture("tmp_path") / "labels")
+    >>> encoder.encode_label("bob")
+    1
+    """
+    label_encoder.update_from_iterable(speakers, sequence_input=False)
+    label_encoder.expect_len(len(speakers))
+    if not Path(path).exists():
+        run_on_main(label_encoder.save, args=[path])
+        return
+    before = CategoricalEncoder()
+    before.load(path)
+    if before.lab2ind != label_encoder.lab2ind:
+        raise HyperparameterError(
+            f"{path} numbers other speakers than the data has now: choose "
+            "another output_folder, or remove this one to start over"
+        )
+
+
+def read_list(csv_path):
+    """Rows of a prepared list, by ID.
+
+    Arguments
+    ---------
+    csv_path : str or Path
+        A csv file with an ID column.
+
+    Returns
+    -------
+    dict
+        Row by ID, each a dict by column; duration_s in seconds as a float,
+        everything else text.
+    """
+    table = pd.read_csv(csv_path, dtype=str, keep_default_na=False)
+    table = table.astype({"duration_s": float})
+    return table.set_index("ID").to_dict("index")
