@@ -178,8 +178,9 @@ def train_dataset(
         yield fill(change_speed(wav, speeds[i]), n_samples)
         yield label_encoder.encode_label(spk_id) + i * len(label_encoder)
 
+    rows = read_table(csv_path).set_index("ID").to_dict("index")
     return DynamicItemDataset(
-        read_list(csv_path), [crop_and_label], ["id", "sig", "spk_label"]
+        rows, [crop_and_label], ["id", "sig", "spk_label"]
     )
 
 
@@ -206,9 +207,8 @@ def utterance_dataset(csv_path, folder, sample_rate):
     def whole(path):
         return read_audio(Path(folder) / path, sample_rate)
 
-    return DynamicItemDataset(
-        read_list(csv_path), [whole], ["id", "path", "sig"]
-    )
+    rows = read_table(csv_path).set_index("ID").to_dict("index")
+    return DynamicItemDataset(rows, [whole], ["id", "path", "sig"])
 
 
 def fill_labels(label_encoder, speakers, path):
@@ -251,20 +251,18 @@ def fill_labels(label_encoder, speakers, path):
         )
 
 
-def read_list(csv_path):
-    """Rows of a prepared list, by ID.
+def read_table(csv_path):
+    """A prepared list as a table.
 
     Arguments
     ---------
     csv_path : str or Path
-        A csv file with an ID column.
+        A csv file with ID and duration_s columns.
 
     Returns
     -------
-    dict
-        Row by ID, each a dict by column; duration_s in seconds as a float,
-        everything else text.
+    pandas.DataFrame
+        duration_s in seconds as a float, everything else text.
     """
     table = pd.read_csv(csv_path, dtype=str, keep_default_na=False)
-    table = table.astype({"duration_s": float})
-    return table.set_index("ID").to_dict("index")
+    return table.astype({"duration_s": float})

@@ -9,12 +9,11 @@ Authors
 
 from pathlib import Path
 
-import pandas as pd
 import ruamel.yaml
 from hyperpyyaml import resolve_references
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.training.data import check_speeds
+from speechbrain_moe.training.data import check_speeds, read_table
 
 
 def read_settings(hparams_file, overrides=""):
@@ -118,7 +117,7 @@ def count_data(settings, overrides):
     HyperparameterError
         If there are fewer utterances than one batch takes.
     """
-    table = pd.read_csv(f"{settings['save_folder']}/train.csv", dtype=str)
+    table = read_table(f"{settings['save_folder']}/train.csv")
     steps = len(table) // settings["batch_size"]
     if steps == 0:
         raise HyperparameterError(

@@ -16,7 +16,6 @@ import logging
 import sys
 from pathlib import Path
 
-import pandas as pd
 import speechbrain as sb
 import torch
 from hyperpyyaml import load_hyperpyyaml
@@ -35,6 +34,7 @@ from speechbrain_moe.scoring.trials import (
 )
 from speechbrain_moe.training.data import (
     fill_labels,
+    read_table,
     train_dataset,
     utterance_dataset,
 )
@@ -166,7 +166,7 @@ def prepare(settings):
 
 def prepare_augmentation(settings):
     """Write, or list, the noises and rooms."""
-    table = pd.read_csv(f"{settings['save_folder']}/train.csv")
+    table = read_table(f"{settings['save_folder']}/train.csv")
     speech = [str(Path(settings["train_folder"]) / p) for p in table.path]
     prepare_noises(
         settings["noise_csv"],

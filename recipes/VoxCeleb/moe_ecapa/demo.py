@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""The whole job on synthetic voices: make, train, verify, export, load.
+
+    python demo.py <results folder>
+
+ * voices, sentences and the trained weights are made here; nothing is
+   downloaded
+ * prints the EER on voices that training never heard, beside that of an
+   untrained network, of mean log-mel and of median pitch alone
+ * run it again and it goes on where it stopped
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+from baselines import mean_log_mel_scores, median_pitch_scores
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.inference.speaker import SpeakerRecognition
+from synthesise_voices import synthesise_corpus
+from verify import score_trials, write_whole
+
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.export import read_graph, to_text
+from speechbrain_moe.scoring.metrics import equal_error_rate
+from speechbrain_moe.scoring.trials import read_trials
+
+RECIPE = Path(__file__).parent
+NAMES = {
+    "median pitch alone": median_pitch_scores,
+    "mean log-mel alone": mean_log_mel_scores,
+}
+
+
+def untrained_encoder(experiment, seed=0):
+    """The network of a training, with random weights.
+
+    Arguments
+    ---------
+    experiment : str or Path
+        The training's output_folder.
+    seed : int
+        Seed of the weights.
+
+    Returns
+    -------
+    SpeakerRecognition
+        Stock interface around it.
+    """
+    torch.manual_seed(seed)
+    graph = read_graph(Path(experiment) / "hyperparams.yaml")
+    hparams = load_hyperpyyaml(to_text(graph))
+    return SpeakerRecognition(modules=hparams["modules"], hparams=hparams)
+
+
+def train(voices, experiment):
+    """Run the recipe on the synthetic voices, as a user would.
+
+    Arguments
+    ---------
+    voices : Path
+        The corpus.
+    experiment : Path
+        Output folder.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If the training failed.
+    """
+    command = [
+        sys.executable,
+        str(RECIPE / "train.py"),
+        str(RECIPE / "hparams" / "demo.yaml"),
+        f"--data_folder={voices}",
+        f"--output_folder={experiment}",
+    ]
+    print("$", " ".join(command), flush=True)
+    subprocess.run(command, check=True)
+
+
+def compare(voices, experiment):
+    """EER of the trained network and of what it has to beat.
+
+    Arguments
+    ---------
+    voices : Path
+        The corpus.
+    experiment : Path
+        The training's output_folder.
+
+    Returns
+    -------
+    dict
+        EER in % by name, the trained network last.
+    """
+    trials = read_trials(voices / "meta" / "veri_test.txt")
+    scores = {
+        name: baseline(voices, trials) for name, baseline in NAMES.items()
+    }
+    scores["untrained network"] = score_trials(
+        untrained_encoder(experiment), trials, voices / "test"
+    )
+    table = pd.read_csv(
+        experiment / "veri_test" / "scores.txt", sep=" ", header=None
+    )
+    scores["trained network"] = table[3].to_numpy()
+    return {
+        name: equal_error_rate(trials.labels, values).eer
+        for name, values in scores.items()
+    }
+
+
+def verify_pairs(voices, package):
+    """Scores of one same-voice and one different-voice pair.
+
+    Arguments
+    ---------
+    voices : Path
+        The corpus.
+    package : Path
+        The exported folder, loaded by stock SpeechBrain.
+
+    Returns
+    -------
+    list of str
+        A line for each pair.
+    """
+    encoder = SpeakerRecognition.from_hparams(source=str(package))
+    trials = read_trials(voices / "meta" / "veri_test.txt")
+    lines = []
+    for label, said in ((1, "same voice"), (0, "different voices")):
+        i = list(trials.labels).index(label)
+        pair = (trials.enrol[i], trials.test[i])
+        files = [str(voices / "test" / path) for path in pair]
+        score, _ = encoder.verify_files(*files)
+        lines.append(
+            f"{said:17s} {score.item():6.3f}   {pair[0]}  {pair[1]}"
+        )
+    return lines
+
+
+def report(eers, pairs, folder):
+    """What the demo says at its end.
+
+    Arguments
+    ---------
+    eers : dict
+        EER in % by name.
+    pairs : list of str
+        Lines of ``verify_pairs``.
+    folder : Path
+        Where the results are.
+
+    Returns
+    -------
+    str
+        Text of several lines.
+    """
+    package = folder / "model" / "package"
+    rows = [f"  {name:20s} {eer:6.2f} %" for name, eer in eers.items()]
+    return "\n".join(
+        [
+            "",
+            "EER on synthetic voices that training never heard:",
+            *rows,
+            "",
+            "Cosine scores by stock SpeechBrain from the exported folder:",
+            *(f"  {line}" for line in pairs),
+            "",
+            f"Results:  {folder}",
+            f"  model/package     loads with SpeakerRecognition.from_hparams",
+            f"  model/veri_test   scores.txt, metrics.json, det.png",
+            f"  voices            the synthetic speech",
+            "",
+            "Next:",
+            f"  speechbrain-moe verify --model {package} a.wav b.wav",
+            f"  python {RECIPE / 'verify.py'} {package} "
+            "<trial list> <audio folder>",
+            f"  python {RECIPE / 'train.py'} "
+            f"{RECIPE / 'hparams' / 'moe_ecapa_small.yaml'} "
+            "--data_folder <your speech>",
+            "",
+        ]
+    )
+
+
+def main():
+    """Run the demo; exits 1 if the trained network does not win."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where results go")
+    folder = Path(os.path.relpath(parser.parse_args().folder))
+    voices, experiment = folder / "voices", folder / "model"
+    try:
+        synthesise_corpus(voices)
+        train(voices, experiment)
+        eers = compare(voices, experiment)
+        pairs = verify_pairs(voices, experiment / "package")
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    text = report(eers, pairs, folder)
+    write_whole(folder / "report.txt", text)
+    print(text)
+    if eers["trained network"] > min(eers.values()):
+        sys.exit("error: the trained network does not beat the baselines")
+
+
+if __name__ == "__main__":
+    main()
