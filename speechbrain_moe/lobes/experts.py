@@ -3,8 +3,8 @@
  * the class and its state_dict keys are SpeechBrain's: expert i of a bank is
    ``experts.i.<keys of ECAPA_TDNN>``
  * experts may differ in kernels, dilations and widths, not in emb_dim
- * each expert runs once, on the utterances that chose it; one that nobody
-   chose costs nothing
+ * each expert runs on the utterances that chose it, once for each length
+   among them, without their padding; one that nobody chose costs nothing
 
 Shape letters: B batch, T frames, M mels, E experts, K chosen, D emb_dim.
 
@@ -20,6 +20,7 @@ from torch import nn
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.gate import check_n_experts
+from speechbrain_moe.lobes.padding import frame_counts
 
 FIXED = ("input_size", "lin_neurons", "device", "activation", "self")
 EXPERT_KEYS = sorted(
@@ -86,7 +87,11 @@ class ExpertBank(nn.Module):
         )
 
     def forward(self, feats, lengths, expert_ids):
-        """Run each chosen expert once, on the utterances that chose it.
+        """Run chosen experts, once for each length, with the padding cut off.
+
+        ECAPA_TDNN reflects the end of its input at each layer. Padding would
+        stand in the place of that reflection and move the embedding: by
+        1 - cos of about 3e-4 for speech, which a threshold may notice.
 
         Arguments
         ---------
@@ -101,14 +106,17 @@ class ExpertBank(nn.Module):
         -------
         torch.Tensor
             Raw embeddings [B, K, D], in the order of expert_ids, of any
-            length (not normalised). Padding is masked by ECAPA_TDNN.
+            length (not normalised). Padding has no effect.
         """
         embeddings = feats.new_zeros(*expert_ids.shape, self.emb_dim)
-        for i, expert in enumerate(self.experts):
-            rows, slots = (expert_ids == i).nonzero(as_tuple=True)
-            if len(rows):
-                output = expert(feats[rows], lengths[rows]).squeeze(1)
-                embeddings[rows, slots] = output.to(embeddings.dtype)
+        counts = frame_counts(feats, lengths)
+        for n in counts.unique().tolist():
+            wanted = expert_ids.masked_fill((counts != n).unsqueeze(1), -1)
+            for i, expert in enumerate(self.experts):
+                rows, slots = (wanted == i).nonzero(as_tuple=True)
+                if len(rows):
+                    output = expert(feats[rows, :n]).squeeze(1)
+                    embeddings[rows, slots] = output.to(embeddings.dtype)
         return embeddings
 
     def run_all(self, feats, lengths):
@@ -167,9 +175,10 @@ def build_expert(input_size, emb_dim, settings):
             f"experts take no {', '.join(unknown)}: choose from "
             f"{', '.join(EXPERT_KEYS)}"
         )
-    layers = ("channels", "kernel_sizes", "dilations", "groups")
-    sizes = {key: len(settings[key]) for key in layers if key in settings}
-    if len(set(sizes.values()) | {sizes.get("channels", 5)}) > 1:
+    sizes = {key: 5 for key in ("channels", "kernel_sizes", "dilations")}
+    given = [key for key in (*sizes, "groups") if key in settings]
+    sizes.update({key: len(settings[key]) for key in given})
+    if len(set(sizes.values())) > 1:
         raise HyperparameterError(
             f"expert layer lists differ in length: {sizes} "
             "(a list that is not given has 5 entries)"

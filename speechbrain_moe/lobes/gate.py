@@ -218,7 +218,8 @@ def check_n_experts(n_experts):
     HyperparameterError
         If it is anything else.
     """
-    if not isinstance(n_experts, int) or n_experts < 1:
+    # type(), not isinstance: True is an int to Python
+    if type(n_experts) is not int or n_experts < 1:
         raise HyperparameterError(
             f"n_experts is {n_experts!r}: choose a whole number of 1 or more"
         )
@@ -245,7 +246,7 @@ def check_selection(selection, top_k, n_experts):
         raise HyperparameterError(
             f"selection is {selection!r}: choose one of {', '.join(SELECTIONS)}"
         )
-    fits = isinstance(top_k, int) and 1 <= top_k <= n_experts
+    fits = type(top_k) is int and 1 <= top_k <= n_experts
     if selection == "top_k" and not fits:
         raise HyperparameterError(
             f"top_k is {top_k!r} and n_experts is {n_experts!r}: "

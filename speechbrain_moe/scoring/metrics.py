@@ -1,9 +1,7 @@
 """Error rates of a list of scored trials: DET curve, EER and minDCF.
 
- * one sort, then cumulative sums: half a million trials take well under a
-   second and no trials-by-thresholds matrix is ever made
- * a trial is accepted when score >= threshold, and the threshold moves
-   between distinct scores only, so that tied trials are decided together
+ * one sort, then cumulative sums: no trials-by-thresholds matrix is made
+ * a trial is accepted when score >= threshold; ties are decided together
  * trials may carry weights; a weight of 2 equals the trial listed twice
  * NaN, Inf, labels other than 0 and 1 and a missing class are refused
 
@@ -30,8 +28,7 @@ class DetCurve(NamedTuple):
     p_fa : numpy.ndarray
         Share of nontarget trials accepted, [K] float64, falls from 1 to 0.
     thresholds : numpy.ndarray
-        The distinct scores in rising order and one value just above the
-        highest, [K] float64. The first accepts all, the last none.
+        The distinct scores, rising, and one just above, [K] float64.
 
     Example
     -------
@@ -52,7 +49,7 @@ class EqualErrorRate(NamedTuple):
     eer : float
         Equal error rate in percent, 0 to 100.
     threshold : float
-        The DET threshold where the two rates are closest.
+        The DET threshold where the rates are closest, the higher of two.
 
     Example
     -------
@@ -103,8 +100,7 @@ def det_curve(labels, scores, weights=None) -> DetCurve:
     Returns
     -------
     DetCurve
-        p_miss, p_fa and thresholds, float64, one entry more than there
-        are distinct scores (of trials whose weight is not 0).
+        One entry more than distinct scores of trials with a weight > 0.
 
     Raises
     ------
@@ -164,30 +160,21 @@ def equal_error_rate(labels, scores, weights=None) -> EqualErrorRate:
     """Give the error rate where misses equal false alarms, in percent.
 
     Neighbouring points (p_fa, p_miss) of the DET curve are joined by
-    straight lines and the EER is where that line crosses p_miss = p_fa.
-    A line across tied trials is what deciding them at random would give
-    (Fawcett, "An introduction to ROC analysis", Pattern Recognition
-    Letters 27, 2006, section 5). The convex hull is not taken, so the
-    result is never below what a threshold, or a random choice between two
-    neighbouring ones, can reach.
-
-    The threshold is one of the DET thresholds (accept = score >= it): of
-    the two around the crossing the one whose rates are closer, the higher
-    one if equally close.
+    straight lines; the EER is where p_miss = p_fa on them. A line across
+    tied trials is what deciding them at random would give (Fawcett, "An
+    introduction to ROC analysis", Pattern Recognition Letters 27, 2006,
+    section 5). The convex hull is not taken: the result is never below
+    what a threshold, or chance between two neighbouring ones, can reach.
 
     Arguments
     ---------
-    labels : array_like
-        1 for target, 0 for nontarget trials, [N].
-    scores : array_like
-        Higher means more alike, finite, [N].
-    weights : array_like, optional
-        How often each trial counts, finite, >= 0, [N]. Default: once.
+    labels, scores, weights : array_like
+        [N] each, as for det_curve.
 
     Returns
     -------
     EqualErrorRate
-        eer in percent, threshold as a score.
+        eer in percent, threshold as a score (accept = score >= it).
 
     Raises
     ------
@@ -212,27 +199,19 @@ def min_dcf(
 ) -> MinDcf:
     """Give the lowest normalised detection cost over all thresholds.
 
-    The detection cost of the NIST speaker recognition evaluations (NIST
-    Year 2010 Speaker Recognition Evaluation Plan):
-    c_miss * p_target * p_miss + c_fa * (1 - p_target) * p_fa, divided by
-    the cost of the better of accepting all and rejecting all. SpeechBrain's
-    minDCF leaves that division out: its values at p_target 0.01 are a
-    hundredth of these.
+    c_miss * p_target * p_miss + c_fa * (1 - p_target) * p_fa, as in the
+    NIST Year 2010 Speaker Recognition Evaluation Plan, over the cost of the
+    better of accepting all and rejecting all. SpeechBrain's minDCF leaves
+    that division out: at p_target 0.01 it gives a hundredth of these.
 
     Arguments
     ---------
-    labels : array_like
-        1 for target, 0 for nontarget trials, [N].
-    scores : array_like
-        Higher means more alike, finite, [N].
+    labels, scores, weights : array_like
+        [N] each, as for det_curve.
     p_target : float
         Assumed share of target trials in use, above 0, below 1.
-    c_miss : float
-        Cost of rejecting a target, above 0.
-    c_fa : float
-        Cost of accepting a nontarget, above 0.
-    weights : array_like, optional
-        How often each trial counts, finite, >= 0, [N]. Default: once.
+    c_miss, c_fa : float
+        Cost of rejecting a target, of accepting a nontarget, above 0.
 
     Returns
     -------
@@ -251,8 +230,7 @@ def min_dcf(
     """
     _check_costs(p_target, c_miss, c_fa)
     curve = det_curve(labels, scores, weights)
-    miss_cost = c_miss * p_target
-    fa_cost = c_fa * (1.0 - p_target)
+    miss_cost, fa_cost = c_miss * p_target, c_fa * (1.0 - p_target)
     costs = miss_cost * curve.p_miss + fa_cost * curve.p_fa
     best = int(np.argmin(costs))
     cost = float(costs[best]) / min(miss_cost, fa_cost)

@@ -81,7 +81,7 @@ def check(settings):
         The message names the key.
     """
     for key in ("n_epochs", "batch_size"):
-        if not isinstance(settings[key], int) or settings[key] < 1:
+        if type(settings[key]) is not int or settings[key] < 1:
             raise HyperparameterError(
                 f"{key} is {settings[key]!r}: choose a whole number of 1 or "
                 "more"

@@ -190,7 +190,8 @@ def _write_lists(out, jobs, n_per_class, seed):
     """Write the table of utterances and the trials of the test voices."""
     import pandas
 
-    from speechbrain_moe.scoring.trials import make_trials, write_trials
+    from speechbrain_moe.scoring.trial_design import make_trials
+    from speechbrain_moe.scoring.trials import write_trials
 
     table = pandas.DataFrame([row for job in jobs for row in _read_record(job)])
     first = "path spk_id part session duration_s gender variant text_id".split()

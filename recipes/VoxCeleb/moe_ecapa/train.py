@@ -39,8 +39,9 @@ from speechbrain_moe.training.data import (
     utterance_dataset,
 )
 from speechbrain_moe.training.memory import keep_freed_memory
+from speechbrain_moe.training.noises import prepare_noises
+from speechbrain_moe.training.rooms import prepare_rooms
 from speechbrain_moe.training.settings import count_data, read_settings
-from speechbrain_moe.training.simulate import prepare_noises, prepare_rooms
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from typing import NamedTuple
 from voxceleb_scan import PreparationError, list_files, read_headers
 from voxceleb_split import hold_out, trial_speakers
 
-from speechbrain_moe.scoring.trials import make_trials, write_trials
+from speechbrain_moe.scoring.trial_design import make_trials
+from speechbrain_moe.scoring.trials import write_trials
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,165 @@
+import pytest
+import torch
+from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
+
+from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.lobes.experts import ExpertBank, build_expert
+
+
+@pytest.fixture
+def bank(tiny_expert):
+    return ExpertBank(4, emb_dim=32, expert=tiny_expert).eval()
+
+
+@pytest.fixture
+def stock(tiny_expert):
+    torch.manual_seed(1)
+    return ECAPA_TDNN(80, lin_neurons=32, **tiny_expert).eval()
+
+
+@pytest.fixture
+def count_calls():
+    """Utterances of each call, by expert."""
+
+    def count(bank):
+        calls = [[] for _ in bank.experts]
+        for seen, expert in zip(calls, bank.experts):
+            expert.register_forward_hook(
+                lambda module, args, out, seen=seen: seen.append(len(out))
+            )
+        return calls
+
+    return count
+
+
+def test_expert_keys_are_those_of_ecapa_tdnn(bank, stock):
+    wanted = {f"experts.{i}.{k}" for i in range(4) for k in stock.state_dict()}
+    assert set(bank.state_dict()) == wanted
+
+
+def test_weights_of_an_ecapa_tdnn_load_strictly_into_an_expert(
+    bank, stock, utterances
+):
+    feats, lengths = utterances(2), torch.tensor([1.0, 0.7])
+    bank.experts[2].load_state_dict(stock.state_dict(), strict=True)
+    found = bank.run_all(feats, lengths)[:, 2:3]
+    assert torch.equal(found, stock(feats, lengths))
+
+
+def test_chosen_experts_run_once_for_equal_lengths_the_others_never(
+    bank, utterances, count_calls
+):
+    calls = count_calls(bank)
+    expert_ids = torch.tensor([[0, 3], [3, 1], [0, 1], [3, 0]])
+    bank(utterances(4), torch.ones(4), expert_ids)
+    assert calls == [[3], [2], [], [3]]
+
+
+def test_chosen_experts_run_once_for_each_length_without_the_padding(
+    bank, utterances
+):
+    frames = []
+    for i, expert in enumerate(bank.experts):
+        expert.register_forward_pre_hook(
+            lambda module, args, i=i: frames.append((i, *args[0].shape[:2]))
+        )
+    lengths = torch.tensor([0.6, 1.0, 0.6, 0.6])
+    bank(utterances(4), lengths, torch.tensor([[1], [1], [1], [2]]))
+    assert frames == [(1, 2, 60), (2, 1, 60), (1, 1, 100)]
+
+
+def test_all_experts_run_on_everything_in_run_all(
+    bank, utterances, count_calls
+):
+    calls = count_calls(bank)
+    assert bank.run_all(utterances(3), torch.ones(3)).shape == (3, 4, 32)
+    assert calls == [[3]] * 4
+
+
+def test_gathered_embeddings_are_those_of_run_all(bank, utterances):
+    feats, lengths = utterances(5), torch.ones(5)
+    expert_ids = torch.stack([torch.randperm(4)[:2] for _ in range(5)])
+    everything = bank.run_all(feats, lengths)
+    wanted = everything.gather(1, expert_ids.unsqueeze(2).expand(-1, -1, 32))
+    found = bank(feats, lengths, expert_ids)
+    assert torch.allclose(found, wanted, atol=1e-5)
+
+
+def test_experts_may_differ_in_kernels_dilations_and_widths(
+    tiny_expert, utterances
+):
+    overrides = [
+        {},
+        {"kernel_sizes": [3, 5, 5, 5, 1]},
+        {"dilations": [1, 1, 1, 1, 1]},
+        {"channels": [8, 8, 8, 8, 24], "se_channels": 4},
+    ]
+    bank = ExpertBank(4, 80, 32, tiny_expert, overrides).eval()
+    kernels = [e.blocks[0].conv.kernel_size for e in bank.experts]
+    dilations = [
+        e.blocks[2].res2net_block.blocks[0].conv.conv.dilation[0]
+        for e in bank.experts
+    ]
+    widths = [e.mfa.conv.conv.out_channels for e in bank.experts]
+    assert kernels == [5, 3, 5, 5] and widths == [48, 48, 48, 24]
+    assert dilations == [3, 3, 1, 3]
+    assert bank.run_all(utterances(2), torch.ones(2)).shape == (2, 4, 32)
+
+
+def test_input_size_and_emb_dim_are_those_asked_for(tiny_expert):
+    bank = ExpertBank(2, 40, 24, tiny_expert).eval()
+    assert bank.run_all(torch.randn(3, 30, 40), torch.ones(3)).shape == (
+        3,
+        2,
+        24,
+    )
+
+
+def test_defaults_are_the_stock_expert():
+    assert set(build_expert(80, 192, {}).state_dict()) == set(
+        ECAPA_TDNN(80).state_dict()
+    )
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"width": 3}, "experts take no width: choose from .*channels"),
+        ({"lin_neurons": 3}, "experts take no lin_neurons"),
+        ({"channels": [12] * 5}, "channels .* divisible by res2net_scale 8"),
+        ({"channels": [16] * 4}, "layer lists differ in length"),
+        ({"kernel_sizes": [5, 3, 3, 1]}, "layer lists differ in length"),
+        ({"dilations": [1] * 6}, "layer lists differ in length"),
+        (
+            {"channels": [16] * 4, "kernel_sizes": [3] * 5},
+            "layer lists differ in length",
+        ),
+    ],
+)
+def test_wrong_expert_setting_is_refused_by_name(settings, message):
+    with pytest.raises(HyperparameterError, match=message):
+        build_expert(80, 32, settings)
+
+
+def test_experts_of_four_layers_can_be_built(tiny_expert):
+    settings = {
+        **tiny_expert,
+        "channels": [16, 16, 16, 32],
+        "kernel_sizes": [5, 3, 3, 1],
+        "dilations": [1, 2, 3, 1],
+        "groups": [1, 1, 1, 1],
+    }
+    assert len(build_expert(80, 32, settings).blocks) == 3
+
+
+@pytest.mark.parametrize("n_overrides", [1, 5])
+def test_wrong_number_of_expert_overrides_is_refused(tiny_expert, n_overrides):
+    wanted = f"expert_overrides has {n_overrides} entries.*n_experts is 4"
+    with pytest.raises(HyperparameterError, match=wanted):
+        ExpertBank(4, 80, 32, tiny_expert, [{}] * n_overrides)
+
+
+@pytest.mark.parametrize("n_experts", [0, -1, "4", 2.0, None, True])
+def test_wrong_number_of_experts_is_refused(n_experts):
+    with pytest.raises(HyperparameterError, match="n_experts is .*1 or more"):
+        ExpertBank(n_experts)

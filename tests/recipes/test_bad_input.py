@@ -1,0 +1,115 @@
+"""Each kind of bad input ends in one error that says what to do."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import train
+import verify
+from tiny_corpus import arguments, write_corpus
+
+from speechbrain_moe.errors import InputError
+
+
+@pytest.fixture
+def own_corpus(tmp_path):
+    """A corpus that a test may damage."""
+    return write_corpus(tmp_path / "corpus")
+
+
+BAD_VALUES = [
+    ({"n_experts": 0}, "n_experts is 0"),
+    ({"n_experts": "four"}, "n_experts is 'four'"),
+    ({"top_k": 5}, "top_k is 5 and n_experts is 4.*choose top_k from 1 to 4"),
+    ({"top_k": 0}, "top_k is 0"),
+    ({"selection": "hard"}, "selection is 'hard': choose one of soft"),
+    ({"loss": "softmax"}, "loss is 'softmax': choose one of aam_softmax"),
+    ({"expert_overrides": "[{}]"}, "expert_overrides has 1 entries"),
+    ({"speeds": "[0.9]"}, "speeds is"),
+    ({"batch_size": 1000}, "batch_size is 1000.*smaller batch_size"),
+    ({"data_folder": None}, "data_folder.*PLACEHOLDER"),
+    ({"n_exprts": 4}, "has no key n_exprts"),
+    ({"train_folder": "nowhere"}, "train_folder.*nowhere"),
+    ({"trial_list": "nowhere.txt"}, "nowhere.txt"),
+    ({"noise_folder": "nowhere"}, "noise_folder"),
+    ({"rir_folder": "nowhere"}, "rir_folder"),
+]
+
+
+@pytest.mark.parametrize("changes, said", BAD_VALUES, ids=str)
+def test_bad_values_name_the_key_and_the_mend(
+    changes, said, corpus, small_yaml, tmp_path
+):
+    given = arguments(small_yaml, corpus, tmp_path / "out", **changes)
+    with pytest.raises(InputError) as caught:
+        train.main(given)
+    message = str(caught.value.args[-1])
+    assert re.search(said, message), message
+
+
+def test_command_ends_in_one_line_and_status_2(
+    corpus, small_yaml, tmp_path
+):
+    given = arguments(small_yaml, corpus, tmp_path / "out", top_k=9)
+    command = [sys.executable, train.__file__, *given]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: top_k is 9")
+    assert "Traceback" not in done.stderr
+
+
+def test_empty_train_folder_is_named(own_corpus, small_yaml, tmp_path):
+    shutil.rmtree(own_corpus / "dev")
+    (own_corpus / "dev").mkdir()
+    with pytest.raises(InputError, match="train_folder"):
+        train.main(arguments(small_yaml, own_corpus, tmp_path / "out"))
+
+
+def test_folder_without_speakers_shows_the_layout(
+    own_corpus, small_yaml, tmp_path
+):
+    file = next((own_corpus / "dev").rglob("*.wav"))
+    shutil.copy(file, tmp_path / "a.wav")
+    shutil.rmtree(own_corpus / "dev")
+    (own_corpus / "dev").mkdir()
+    shutil.copy(tmp_path / "a.wav", own_corpus / "dev" / "a.wav")
+    with pytest.raises(InputError, match="<speaker>"):
+        train.main(arguments(small_yaml, own_corpus, tmp_path / "out"))
+
+
+def test_broken_file_is_listed_and_the_rest_trained(
+    own_corpus, small_yaml, tmp_path
+):
+    broken = own_corpus / "dev/id00/s01/00000.wav"
+    broken.write_bytes(b"not audio")
+    train.main(arguments(small_yaml, own_corpus, tmp_path / "out"))
+    listed = (tmp_path / "out/save/broken.csv").read_text()
+    assert "id00/s01/00000.wav" in listed
+
+
+def test_trial_of_a_missing_file_stops_before_training(
+    own_corpus, small_yaml, tmp_path
+):
+    (own_corpus / "test/id08/s01/00000.wav").unlink()
+    with pytest.raises(InputError, match="id08/s01/00000.wav"):
+        train.main(arguments(small_yaml, own_corpus, tmp_path / "out"))
+    assert not (tmp_path / "out/train_log.txt").exists()
+
+
+def test_broken_test_file_is_named_by_verify(
+    own_corpus, small_yaml, tmp_path
+):
+    out = tmp_path / "out"
+    train.main(arguments(small_yaml, own_corpus, out))
+    (own_corpus / "test/id08/s01/00000.wav").write_bytes(b"not audio")
+    trials = own_corpus / "meta/veri_test.txt"
+    with pytest.raises(InputError, match="id08/s01/00000.wav"):
+        verify.verify(out, trials, own_corpus / "test")
+
+
+def test_verify_refuses_a_folder_that_is_no_training(own_corpus, tmp_path):
+    trials = own_corpus / "meta/veri_test.txt"
+    with pytest.raises(InputError, match="output_folder of a training"):
+        verify.verify(tmp_path, trials, own_corpus / "test")

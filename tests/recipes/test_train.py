@@ -1,0 +1,158 @@
+"""The recipe, run for real on a corpus of buzzing voices."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import train
+from speechbrain.inference.classifiers import EncoderClassifier
+from speechbrain.inference.speaker import SpeakerRecognition
+from tiny_corpus import arguments
+
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.scoring.trials import read_trials
+from speechbrain_moe.training.data import read_table
+
+@pytest.fixture(scope="session")
+def trained(corpus, small_yaml, tmp_path_factory):
+    """Output folder of a finished run of the command itself."""
+    out = tmp_path_factory.mktemp("trained") / "out"
+    command = [sys.executable, "-W", "error::DeprecationWarning"]
+    command += [train.__file__]
+    command += arguments(small_yaml, corpus, out, n_epochs=2)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_one_command_trains_verifies_and_exports(trained):
+    metrics = json.loads((trained / "veri_test/metrics.json").read_text())
+    assert metrics["n_trials"] == 105
+    assert 0 <= metrics["eer"] <= 100
+    assert metrics["active_params"] < metrics["params"]
+    assert (trained / "veri_test/det.png").read_bytes()[1:4] == b"PNG"
+    assert len((trained / "train_log.txt").read_text().splitlines()) == 2
+
+
+def test_exported_folder_scores_as_the_checkpoint_did(trained, corpus):
+    encoder = SpeakerRecognition.from_hparams(source=str(trained / "package"))
+    lines = (trained / "veri_test/scores.txt").read_text().splitlines()
+    for line in lines[::15]:
+        _, enrol, test, score = line.split()
+        files = [str(corpus / "test" / path) for path in (enrol, test)]
+        again, _ = encoder.verify_files(*files)
+        assert again.item() == pytest.approx(float(score), abs=1e-5)
+
+
+def test_exported_classifier_knows_the_speakers_as_recorded(trained):
+    table = read_table(trained / "save/train.csv")
+    encoder = EncoderClassifier.from_hparams(source=str(trained / "package"))
+    labels = encoder.hparams.label_encoder.lab2ind
+    assert set(labels) == set(table.spk_id)
+
+
+def test_dev_speakers_are_never_trained_on(trained):
+    train_table = read_table(trained / "save/train.csv")
+    dev = read_table(trained / "save/dev.csv")
+    assert not set(train_table.spk_id) & set(dev.spk_id)
+
+
+def test_verify_alone_gives_the_scores_of_the_run(trained, corpus, tmp_path):
+    import verify
+
+    verify.verify(
+        trained / "package",
+        corpus / "meta/veri_test.txt",
+        corpus / "test",
+        tmp_path,
+    )
+    again = np.loadtxt(tmp_path / "scores.txt", usecols=3)
+    before = np.loadtxt(trained / "veri_test/scores.txt", usecols=3)
+    assert np.abs(again - before).max() < 1e-5
+
+
+def test_second_call_goes_on_from_the_last_epoch(
+    trained, corpus, small_yaml, tmp_path
+):
+    before = (trained / "train_log.txt").read_text()
+    changes = {"n_epochs": 3, "package_folder": tmp_path / "package"}
+    train.main(arguments(small_yaml, corpus, trained, **changes))
+    after = (trained / "train_log.txt").read_text()
+    assert after.startswith(before)
+    assert after.count("epoch: ") == 3
+
+
+def test_test_only_without_a_checkpoint_is_refused(
+    corpus, small_yaml, tmp_path
+):
+    given = arguments(small_yaml, corpus, tmp_path / "out")
+    with pytest.raises(InputError, match="no checkpoint"):
+        train.main([*given, "--test_only"])
+
+
+SWITCHES = [
+    *({"n_experts": n} for n in range(2, 9)),
+    {"n_experts": 3, "top_k": 3},
+    {"top_k": 1},
+    {"selection": "soft"},
+    {"selection": "uniform"},
+    {"gate_input": "normalised", "loss": "arcface"},
+    {"gate_channels": "[8]", "gate_kernel_size": 3, "loss": "aam_softmax"},
+    {"n_experts": 2, "expert_overrides": "[{},{kernel_sizes: [3,3,3,3,1]}]"},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", SWITCHES, ids=str)
+def test_overrides_alone_switch_the_model(
+    changes, corpus, small_yaml, tmp_path
+):
+    out = tmp_path / "out"
+    train.main(arguments(small_yaml, corpus, out, batch_size=15, **changes))
+    log = (out / "train_log.txt").read_text()
+    n_experts = changes.get("n_experts", 4)
+    load = log.split("train load: ")[1].split(" - ")[0].split()
+    assert len(load) == n_experts
+    assert (out / "package/embedding_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", ["ecapa_small", "demo", "moe_ecapa"])
+def test_other_yaml_files_train_too(name, recipe_folder, corpus, tmp_path):
+    changes = {
+        "num_workers": 0,
+        "precision": "fp32",
+        "min_duration_s": 1.0,
+        "train_folder": corpus / "dev",
+        "trial_folder": corpus / "test",
+        "trial_list": corpus / "meta/veri_test.txt",
+    }
+    yaml = recipe_folder / "hparams" / f"{name}.yaml"
+    train.main(arguments(yaml, corpus, tmp_path / "out", **changes))
+    assert (tmp_path / "out/package/hyperparams.yaml").is_file()
+
+
+def test_without_a_trial_list_the_dev_speakers_are_reported(
+    corpus, small_yaml, tmp_path
+):
+    given = arguments(small_yaml, corpus, tmp_path / "out", trial_list="null")
+    train.main(given)
+    metrics = (tmp_path / "out/dev_trials/metrics.json").read_text()
+    assert json.loads(metrics)["list"] == "dev_trials.txt"
+
+
+def test_training_loses_less_as_it_goes(corpus, small_yaml, tmp_path):
+    out = tmp_path / "out"
+    changes = {"n_epochs": 6, "lr": 0.003, "margin": 0.0, "speeds": "[1.0]"}
+    changes |= {"noise_prob": 0, "reverb_prob": 0, "drop_prob": 0}
+    train.main(arguments(small_yaml, corpus, out, **changes))
+    log = (out / "train_log.txt").read_text().splitlines()
+    losses = [float(x.split("speaker_loss: ")[1].split(",")[0]) for x in log]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_dev_trials_name_dev_files_alone(trained):
+    trials = read_trials(trained / "save/dev_trials.txt")
+    dev = set(read_table(trained / "save/dev.csv").path)
+    assert {*trials.enrol, *trials.test} <= dev
