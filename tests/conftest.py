@@ -153,7 +153,9 @@ def experiment(tmp_path_factory):
     labels = hparams["label_encoder"]
     labels.update_from_iterable(["ann", "bob", "cid"], sequence_input=False)
     labels.save(folder / "save" / "label_encoder.txt")
-    checkpointer = Checkpointer(folder / "save", recoverables=hparams["modules"])
+    checkpointer = Checkpointer(
+        folder / "save", recoverables=hparams["modules"]
+    )
     worse = checkpointer.save_checkpoint(
         meta={"dev_eer": 20.0, "epoch": 1}, name="worse"
     )

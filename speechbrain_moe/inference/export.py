@@ -14,6 +14,7 @@ import os
 import shutil
 from io import StringIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import NamedTuple
 
 import ruamel.yaml
@@ -81,7 +82,7 @@ def read_experiment(folder):
     ------
     PackageError
         If the folder is no training folder, holds no checkpoint yet, or
-        its weights are not finite or do not fit its graph.
+        its weights are damaged, not finite or do not fit its graph.
     """
     folder = Path(folder)
     graph = read_graph(folder / HPARAMS_FILE)
@@ -91,14 +92,46 @@ def read_experiment(folder):
             f"{folder / 'save'} holds no checkpoint with a dev_eer: train "
             "for an epoch first"
         )
-    states = {
-        name: torch.load(found.paramfiles[name], map_location="cpu")
-        for name in WEIGHTS
-    }
+    states = {name: read_weights(found, name) for name in WEIGHTS}
     labels_file = folder / "save" / LABELS_FILE
     keep_recorded_speakers(graph, states["classifier"], labels_file)
     hparams = build(graph, states, labels_file)
     return Experiment(graph, hparams, found.path.name, dict(found.meta))
+
+
+def read_weights(checkpoint, name):
+    """Weights of one module in a checkpoint.
+
+    Arguments
+    ---------
+    checkpoint : Checkpoint
+        What SpeechBrain's Checkpointer found.
+    name : str
+        Key of the module.
+
+    Returns
+    -------
+    dict
+        Weights by name, on the CPU.
+
+    Raises
+    ------
+    PackageError
+        If the file is missing or damaged, as a killed training leaves it.
+    """
+    try:
+        return torch.load(checkpoint.paramfiles[name], map_location="cpu")
+    except (
+        KeyError,
+        OSError,
+        RuntimeError,
+        EOFError,
+        UnpicklingError,
+    ) as error:
+        raise PackageError(
+            f"{checkpoint.path / name}.ckpt is missing or damaged ({error}); "
+            "remove this checkpoint, the next best is then taken"
+        ) from error
 
 
 def read_graph(path):

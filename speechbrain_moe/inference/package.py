@@ -104,7 +104,7 @@ def load_weights(module, path):
     Raises
     ------
     PackageError
-        If the file is damaged or its weights do not fit.
+        If the file is damaged, or its weights are not finite or do not fit.
     """
     try:
         state = load_file(str(path))
@@ -113,6 +113,7 @@ def load_weights(module, path):
             f"{path}: not a whole safetensors file ({error}); "
             "export or fetch it again"
         ) from error
+    check_finite(state, path)
     load_strictly(module, state, path)
 
 
@@ -125,8 +126,19 @@ def load_labels(label_encoder, path):
         Filled in place.
     path : str or Path
         The file its ``save`` wrote.
+
+    Raises
+    ------
+    PackageError
+        If the file is missing or damaged.
     """
-    label_encoder.load(path)
+    try:
+        label_encoder.load(path)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise PackageError(
+            f"{path}: not a whole list of speakers ({error}); "
+            "export or fetch it again"
+        ) from error
     label_encoder.expect_len(len(label_encoder))
 
 
@@ -239,5 +251,5 @@ def check_finite(state, name):
         if not torch.isfinite(value).all():
             raise PackageError(
                 f"{name}: {key} holds NaN or Inf; the training went astray, "
-                "take an earlier checkpoint"
+                "export an earlier checkpoint"
             )

@@ -84,9 +84,8 @@ class MinDcf(NamedTuple):
 def det_curve(labels, scores, weights=None) -> DetCurve:
     """Give the miss and false-alarm rates at every distinct score.
 
-    The DET curve of Martin, Doddington, Kamm, Ordowski and Przybocki,
-    "The DET curve in assessment of detection task performance",
-    Eurospeech 1997, before its axes are warped. Rates are kept as shares.
+    Martin, Doddington, Kamm, Ordowski and Przybocki, "The DET curve in
+    assessment of detection task performance", 1997; axes not warped.
 
     Arguments
     ---------
@@ -160,10 +159,9 @@ def equal_error_rate(labels, scores, weights=None) -> EqualErrorRate:
     """Give the error rate where misses equal false alarms, in percent.
 
     Neighbouring points (p_fa, p_miss) of the DET curve are joined by
-    straight lines; the EER is where p_miss = p_fa on them. A line across
-    tied trials is what deciding them at random would give (Fawcett, "An
-    introduction to ROC analysis", Pattern Recognition Letters 27, 2006,
-    section 5). The convex hull is not taken: the result is never below
+    straight lines: across tied trials that is what deciding at random would
+    give (Fawcett, "An introduction to ROC analysis", Pattern Recognition
+    Letters 27, 2006, section 5). No convex hull: the result is never below
     what a threshold, or chance between two neighbouring ones, can reach.
 
     Arguments

@@ -52,8 +52,8 @@ def test_different_utterances_have_different_embeddings(tiny_model, utterances):
 
 
 @selections
-@pytest.mark.parametrize("n_frames", [60, 100, 300])
-@pytest.mark.parametrize("n_padded", [1, 7, 200])
+@pytest.mark.parametrize("n_frames", [60, 300])
+@pytest.mark.parametrize("n_padded", [1, 200])
 def test_padding_does_not_change_the_embedding(
     tiny_model, utterances, selection, top_k, n_frames, n_padded
 ):

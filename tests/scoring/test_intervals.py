@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
+from simulated_trials import simulate
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.scoring.intervals import bootstrap_interval, speakers_of
@@ -24,13 +25,13 @@ def test_paths_without_a_speaker_are_refused(path):
         speakers_of([path])
 
 
-def test_estimate_is_the_metric_without_weights(simulate):
+def test_estimate_is_the_metric_without_weights():
     trials = simulate(np.random.default_rng(0))
     result = bootstrap_interval(eer, *trials, n_resamples=20)
     assert result.estimate == equal_error_rate(*trials[:2]).eer
 
 
-def test_interval_equals_a_slow_loop(simulate):
+def test_interval_equals_a_slow_loop():
     labels, scores, enrol, test = simulate(np.random.default_rng(1), 12, 40)
     rng, values = np.random.default_rng(5), []
     for _ in range(25):
@@ -45,7 +46,7 @@ def test_interval_equals_a_slow_loop(simulate):
     assert (result.low, result.high) == pytest.approx(tuple(expected))
 
 
-def test_same_seed_same_interval_and_other_seed_another(simulate):
+def test_same_seed_same_interval_and_other_seed_another():
     trials = simulate(np.random.default_rng(2))
     first, again, other = (
         bootstrap_interval(eer, *trials, n_resamples=30, seed=seed)
@@ -55,7 +56,7 @@ def test_same_seed_same_interval_and_other_seed_another(simulate):
     assert first.low != other.low
 
 
-def test_higher_level_gives_a_wider_interval(simulate):
+def test_higher_level_gives_a_wider_interval():
     trials = simulate(np.random.default_rng(3))
     narrow, wide = (
         bootstrap_interval(eer, *trials, n_resamples=100, level=level)
@@ -64,7 +65,7 @@ def test_higher_level_gives_a_wider_interval(simulate):
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
-def test_names_and_numbers_of_speakers_give_the_same_interval(simulate):
+def test_names_and_numbers_of_speakers_give_the_same_interval():
     labels, scores, enrol, test = simulate(np.random.default_rng(4), 9, 50)
     named = [[f"id{i}" for i in side] for side in (enrol, test)]
     assert bootstrap_interval(
@@ -72,7 +73,7 @@ def test_names_and_numbers_of_speakers_give_the_same_interval(simulate):
     ) == bootstrap_interval(eer, labels, scores, enrol, test, n_resamples=20)
 
 
-def test_interval_covers_the_true_eer_about_as_often_as_it_says(simulate):
+def test_interval_covers_the_true_eer_about_as_often_as_it_says():
     rng, n_runs = np.random.default_rng(5), 50
     truth, covered = 100 * norm.cdf(-1.0), 0
     for _ in range(n_runs):
@@ -84,7 +85,7 @@ def test_interval_covers_the_true_eer_about_as_often_as_it_says(simulate):
     assert 0.77 <= covered / n_runs <= 1.0
 
 
-def test_sharing_speakers_widens_the_interval(simulate):
+def test_sharing_speakers_widens_the_interval():
     labels, scores, enrol, test = simulate(np.random.default_rng(6))
     shared = bootstrap_interval(eer, labels, scores, enrol, test, 200)
     own = 2 * np.arange(len(labels))  # as if no two trials had one in common

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from simulated_trials import simulate
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.scoring.intervals import bootstrap_interval
@@ -15,13 +16,13 @@ def eer(labels, scores, weights):
     return equal_error_rate(labels, scores, weights).eer
 
 
-def test_a_system_does_not_differ_from_itself(simulate):
+def test_a_system_does_not_differ_from_itself():
     labels, scores, enrol, test = simulate(np.random.default_rng(7))
     result = paired_bootstrap(eer, labels, scores, scores, enrol, test, 50)
     assert result == (0, 0, 0, 1, 0, 0, 0)
 
 
-def test_swapping_the_systems_turns_the_sign(simulate):
+def test_swapping_the_systems_turns_the_sign():
     labels, scores, enrol, test = simulate(np.random.default_rng(8))
     better = scores + 0.3 * labels
     there = paired_bootstrap(eer, labels, scores, better, enrol, test, 100)
@@ -31,7 +32,7 @@ def test_swapping_the_systems_turns_the_sign(simulate):
     assert there.p_value == back.p_value
 
 
-def test_a_clear_gain_is_found_although_the_intervals_overlap(simulate):
+def test_a_clear_gain_is_found_although_the_intervals_overlap():
     labels, scores, enrol, test = simulate(np.random.default_rng(9))
     better = scores + 0.3 * labels
     speakers = (enrol, test, 200)
@@ -42,14 +43,14 @@ def test_a_clear_gain_is_found_although_the_intervals_overlap(simulate):
     assert paired.high < 0
 
 
-def test_p_value_is_never_0_and_counts_both_sides(simulate):
+def test_p_value_is_never_0_and_counts_both_sides():
     labels, scores, enrol, test = simulate(np.random.default_rng(10))
     better = scores + labels
     result = paired_bootstrap(eer, labels, scores, better, enrol, test, 99)
     assert result.p_value == 2 / 100
 
 
-def test_relative_difference_is_to_the_first_system(simulate):
+def test_relative_difference_is_to_the_first_system():
     labels, scores, enrol, test = simulate(np.random.default_rng(11))
     better = scores + 0.3 * labels
     result = paired_bootstrap(eer, labels, scores, better, enrol, test, 50)
@@ -58,7 +59,7 @@ def test_relative_difference_is_to_the_first_system(simulate):
     assert result.relative_low <= result.relative <= result.relative_high
 
 
-def test_relative_to_a_perfect_system_is_nan_and_logged(caplog, simulate):
+def test_relative_to_a_perfect_system_is_nan_and_logged(caplog):
     labels, scores, enrol, test = simulate(np.random.default_rng(12))
     result = paired_bootstrap(eer, labels, labels, scores, enrol, test, 20)
     assert result.difference > 0
@@ -66,7 +67,7 @@ def test_relative_to_a_perfect_system_is_nan_and_logged(caplog, simulate):
     assert "no interval" in caplog.text
 
 
-def test_random_systems_are_seldom_called_different(simulate):
+def test_random_systems_are_seldom_called_different():
     rng, found = np.random.default_rng(13), 0
     for _ in range(40):
         labels, scores, enrol, test = simulate(rng, n_each=120)

@@ -1,6 +1,7 @@
 """Draws of speakers: weights of trials, systems side by side."""
 
 import numpy as np
+from simulated_trials import simulate
 
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.speaker_draws import (
@@ -32,7 +33,7 @@ def test_drawing_each_speaker_once_weighs_each_trial_once():
     assert weights.tolist() == [1, 1, 1]
 
 
-def test_a_system_is_measured_alike_alone_and_beside_another(simulate):
+def test_a_system_is_measured_alike_alone_and_beside_another():
     labels, scores, *speakers = simulate(np.random.default_rng(14))
     better = scores + 0.3 * labels
     alone, beside = (

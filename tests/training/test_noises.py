@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import soundfile as sf
 import torch
+from noise_files import write_audio
 from speechbrain.augment.time_domain import AddNoise
 
 from speechbrain_moe.errors import AudioError
@@ -23,7 +24,7 @@ RATE = 16000
 
 
 @pytest.fixture
-def speech(tmp_path, write_audio):
+def speech(tmp_path):
     """Four utterances of different length and level."""
     return [
         write_audio(tmp_path / "speech" / f"{i}.wav", 0.5 + i, seed=i)
@@ -141,7 +142,7 @@ def test_stock_add_noise_mixes_at_its_snr(tmp_path, speech, snr_db):
     )
 
 
-def test_short_mono_files_are_listed_in_place(tmp_path, write_audio):
+def test_short_mono_files_are_listed_in_place(tmp_path):
     real = tmp_path / "real"
     paths = [
         write_audio(real / name) for name in ("a.flac", "b/c.wav", "d.OPUS")
@@ -151,7 +152,7 @@ def test_short_mono_files_are_listed_in_place(tmp_path, write_audio):
     assert not (tmp_path / "wavs").exists()
 
 
-def test_long_noises_become_excerpts(tmp_path, write_audio):
+def test_long_noises_become_excerpts(tmp_path):
     write_audio(tmp_path / "real" / "long.wav", 61.0)
     csv = small_noises(tmp_path, noise_folder=tmp_path / "real")
     assert [sf.info(path).duration for path in listed(csv)] == [1.0, 1.0]
@@ -162,13 +163,13 @@ def test_a_missing_folder_is_named(tmp_path):
         small_noises(tmp_path, noise_folder=tmp_path / "nowhere")
 
 
-def test_a_wrong_rate_names_file_and_both_rates(tmp_path, write_audio):
+def test_a_wrong_rate_names_file_and_both_rates(tmp_path):
     write_audio(tmp_path / "real" / "x.wav", rate=8000)
     with pytest.raises(AudioError, match="x.wav has 8000 Hz, 16000 Hz"):
         small_noises(tmp_path, noise_folder=tmp_path / "real")
 
 
-def test_speech_of_a_wrong_rate_is_named(tmp_path, write_audio):
+def test_speech_of_a_wrong_rate_is_named(tmp_path):
     speech = [
         write_audio(tmp_path / "s" / f"{i}.wav", rate=8000) for i in range(3)
     ]
@@ -187,14 +188,14 @@ def test_numbers_must_be_positive(tmp_path, name):
         small_noises(tmp_path, **{name: 0})
 
 
-def test_stereo_noises_become_mono(tmp_path, write_audio):
+def test_stereo_noises_become_mono(tmp_path):
     write_audio(tmp_path / "real" / "stereo.wav", 0.5, channels=2)
     csv = small_noises(tmp_path, noise_folder=tmp_path / "real")
     headers = [sf.info(path) for path in listed(csv)]
     assert [(h.channels, h.duration) for h in headers] == [(1, 0.5)]
 
 
-def test_a_file_added_to_the_folder_is_noticed(tmp_path, write_audio):
+def test_a_file_added_to_the_folder_is_noticed(tmp_path):
     write_audio(tmp_path / "real" / "a.wav")
     small_noises(tmp_path, noise_folder=tmp_path / "real")
     write_audio(tmp_path / "real" / "b.wav")

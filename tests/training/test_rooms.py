@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import soundfile as sf
 import torch
+from noise_files import write_audio
 from speechbrain.augment.time_domain import AddReverb
 
 from speechbrain_moe.errors import AudioError
@@ -101,7 +102,7 @@ def test_a_folder_without_audio_is_named(tmp_path):
         )
 
 
-def test_mono_responses_are_listed_in_place(tmp_path, write_audio):
+def test_mono_responses_are_listed_in_place(tmp_path):
     path = write_audio(tmp_path / "real" / "mono.wav", 0.5)
     csv = prepare_rooms(
         tmp_path / "rooms.csv", tmp_path / "r", rir_folder=tmp_path / "real"
@@ -109,7 +110,7 @@ def test_mono_responses_are_listed_in_place(tmp_path, write_audio):
     assert listed(csv) == [path]
 
 
-def test_stereo_responses_become_their_first_channel(tmp_path, write_audio):
+def test_stereo_responses_become_their_first_channel(tmp_path):
     path = write_audio(tmp_path / "real" / "stereo.wav", 0.5, channels=2)
     csv = prepare_rooms(
         tmp_path / "rooms.csv", tmp_path / "r", rir_folder=tmp_path / "real"

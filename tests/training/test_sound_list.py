@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from noise_files import write_audio
 from speechbrain.augment.time_domain import AddNoise
 
 from speechbrain_moe.errors import AudioError
@@ -101,7 +102,7 @@ def test_a_dollar_in_the_path_is_refused(tmp_path):
         silence_list(tmp_path / "a$b")
 
 
-def test_every_listed_format_is_read_by_stock_add_noise(tmp_path, write_audio):
+def test_every_listed_format_is_read_by_stock_add_noise(tmp_path):
     for i, suffix in enumerate(FORMATS):
         write_audio(tmp_path / "real" / f"{i}{suffix}", 1.0, seed=i)
     csv = silence_list(tmp_path, find_audio(tmp_path / "real", "folder"))
@@ -112,7 +113,7 @@ def test_every_listed_format_is_read_by_stock_add_noise(tmp_path, write_audio):
     assert torch.isfinite(noisy).all()
 
 
-def test_audio_is_found_below_the_folder_and_sorted(tmp_path, write_audio):
+def test_audio_is_found_below_the_folder_and_sorted(tmp_path):
     paths = [write_audio(tmp_path / name) for name in ("b.wav", "a/c.FLAC")]
     (tmp_path / "a" / "notes.txt").touch()
     assert find_audio(tmp_path, "folder") == sorted(paths)
@@ -128,7 +129,7 @@ def test_a_folder_without_audio_is_named(tmp_path):
         find_audio(tmp_path, "rir_folder")
 
 
-def test_a_wrong_rate_names_file_and_both_rates(tmp_path, write_audio):
+def test_a_wrong_rate_names_file_and_both_rates(tmp_path):
     path = write_audio(tmp_path / "x.wav", rate=8000)
     with pytest.raises(AudioError, match="x.wav has 8000 Hz, 16000 Hz"):
         audio_header(path, RATE)
@@ -140,7 +141,7 @@ def test_an_unreadable_file_is_named(tmp_path):
         audio_header(tmp_path / "x.wav", RATE)
 
 
-def test_an_empty_file_is_named(tmp_path, write_audio):
+def test_an_empty_file_is_named(tmp_path):
     path = write_audio(tmp_path / "x.wav", seconds=0)
     with pytest.raises(AudioError, match="x.wav is empty"):
         audio_header(path, RATE)

@@ -1,10 +1,9 @@
-"""What the tests of intervals and of pairs share."""
+"""Trials of made-up speakers, for the tests of intervals and of pairs."""
 
 import numpy as np
-import pytest
 
 
-def simulated_trials(rng, n_speakers=30, n_each=240, gap=2.0):
+def simulate(rng, n_speakers=30, n_each=240, gap=2.0):
     """Trials whose scores share a speaker part; true EER Phi(-gap / 2)."""
     enrol = rng.integers(n_speakers, size=2 * n_each)
     other = rng.integers(1, n_speakers, size=2 * n_each)
@@ -19,9 +18,3 @@ def simulated_trials(rng, n_speakers=30, n_each=240, gap=2.0):
     )
     scores = shared + np.sqrt(0.5) * rng.normal(size=2 * n_each)
     return labels, scores, enrol, test
-
-
-@pytest.fixture
-def simulate():
-    """The function that simulates trials, for tests that seed it."""
-    return simulated_trials

@@ -1,0 +1,120 @@
+"""Each key of a recipe's yaml does something, and can be overridden."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import ruamel.yaml
+import verify
+from speechbrain.utils.run_opts import RunOptions
+
+from speechbrain_moe.training import settings as settings_module
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes" / "VoxCeleb" / "moe_ecapa"
+GRAPH = ROOT / "hparams" / "moe_ecapa.yaml"
+FILES = sorted((RECIPE / "hparams").glob("*.yaml"))
+READERS = (
+    RECIPE / "train.py",
+    Path(verify.__file__),
+    Path(settings_module.__file__),
+)
+
+every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return ruamel.yaml.YAML().load(file)
+
+
+def is_plain(node):
+    """Whether a value is one a user may set: no object of Python's."""
+    tag = getattr(node, "tag", None)
+    tag = str(getattr(tag, "value", tag) or "")
+    return not tag.startswith(("!new", "!name", "!apply", "!ref", "!include"))
+
+
+def plain_keys(tree):
+    """Keys with plain values; of the graph, without its modules."""
+    named = {"modules", "pretrainer", "model"}
+    return [k for k in tree if is_plain(tree[k]) and k not in named]
+
+
+@pytest.fixture(scope="session")
+def reads():
+    """Whether a program of the recipe, or SpeechBrain, reads a key."""
+    source = "\n".join(path.read_text(encoding="utf-8") for path in READERS)
+    brain_options = RunOptions().as_dict()
+
+    def is_read(key):
+        forms = rf"""["']{key}["']|hparams\.{key}\b"""
+        return key in brain_options or re.search(forms, source) is not None
+
+    return is_read
+
+
+def test_there_are_files_and_a_graph():
+    assert len(FILES) >= 1 and GRAPH.is_file()
+    assert {"n_experts", "top_k", "expert_channels"} <= set(
+        plain_keys(load(GRAPH))
+    )
+
+
+@every_file
+def test_every_value_of_the_graph_is_owned_by_the_training_yaml(path):
+    """HyperPyYAML refuses to override what stands in an include alone."""
+    tree, wanted = load(path), plain_keys(load(GRAPH))
+    handed_on = {key: str(value) for key, value in tree["model"].items()}
+    for key in wanted:
+        assert key in tree, f"{path.name} lacks {key}"
+        assert re.search(rf"<{key}>", handed_on.get(key, "")), key
+
+
+@every_file
+def test_nothing_is_handed_to_the_graph_that_it_does_not_know(path):
+    assert set(load(path)["model"]) <= set(plain_keys(load(GRAPH)))
+
+
+@every_file
+def test_the_include_leads_to_the_graph(path):
+    (included,) = re.findall(r"!include:(\S+)", path.read_text())
+    assert (path.parent / included).resolve() == GRAPH
+
+
+@every_file
+def test_every_top_level_key_is_used(path, reads):
+    text, tree = path.read_text(encoding="utf-8"), load(path)
+    idle = [
+        key
+        for key in tree
+        if not re.search(rf"<{key}[>\[]", text)
+        and not reads(key)
+        and not key.startswith("__")
+        and key != "model"
+    ]
+    assert idle == []
+
+
+@every_file
+def test_every_reference_leads_to_a_key(path):
+    text, tree = path.read_text(encoding="utf-8"), load(path)
+    names = set(re.findall(r"<(\w+)[>\[]", re.sub(r"#.*", "", text)))
+    assert names <= set(tree)
+
+
+@every_file
+def test_every_setting_that_programs_read_is_there(path):
+    """A key that train.py or settings.py asks for and no yaml has."""
+    source = inspect.getsource(settings_module)
+    source += (RECIPE / "train.py").read_text(encoding="utf-8")
+    asked = set(re.findall(r"settings\[[\"'](\w+)[\"']\]", source))
+    asked |= set(re.findall(r"self\.hparams\.(\w+)", source))
+    made_by_count_data = {"speakers"}
+    assert asked - set(load(path)) <= made_by_count_data
+
+
+@every_file
+def test_the_seed_is_set_before_anything_is_drawn(path):
+    assert list(load(path))[:2] == ["seed", "__set_seed"]

@@ -1,0 +1,112 @@
+import pytest
+
+from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.training.settings import count_data, read_settings
+
+YAML = """\
+seed: 1
+__set_seed: !apply:nowhere.explode []
+data_folder: !PLACEHOLDER
+train_folder: !ref <data_folder>/dev
+save_folder: {save_folder}
+n_epochs: 3
+batch_size: 4
+speeds: [1.0, 0.9, 1.1]
+n_speakers: 0
+steps_per_epoch: 0
+model: !new:nowhere.Explode
+    n_speakers: !ref <n_speakers>
+"""
+
+
+@pytest.fixture
+def hparams_file(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text(YAML.format(save_folder=tmp_path))
+    return path
+
+
+@pytest.fixture
+def read(hparams_file):
+    def make(**overrides):
+        overrides = {"data_folder": "/data", **overrides}
+        text = "\n".join(f"{k}: {v}" for k, v in overrides.items())
+        return read_settings(hparams_file, text)
+
+    return make
+
+
+@pytest.fixture
+def count(read, tmp_path):
+    def make(n_rows, **overrides):
+        rows = [f"u{i},u{i}.wav,{i % 3:03},1.0" for i in range(n_rows)]
+        header = "ID,path,spk_id,duration_s"
+        (tmp_path / "train.csv").write_text("\n".join([header, *rows]) + "\n")
+        return count_data(*read(**overrides))
+
+    return make
+
+
+def test_values_are_resolved_and_nothing_is_built(read):
+    settings, overrides = read(n_epochs=7)
+    assert settings["train_folder"] == "/data/dev"
+    assert (settings["n_epochs"], settings["batch_size"]) == (7, 4)
+    assert overrides == {"data_folder": "/data", "n_epochs": 7}
+
+
+def test_an_override_of_an_unknown_key_is_refused_with_the_known_ones(read):
+    wanted = "train.yaml has no key n_expert: .*n_epochs, batch_size"
+    with pytest.raises(HyperparameterError, match=wanted) as caught:
+        read(n_expert=4)
+    assert "__set_seed" not in str(caught.value)
+
+
+def test_an_unfilled_placeholder_is_refused_by_name(hparams_file):
+    with pytest.raises(HyperparameterError, match="data_folder.*command line"):
+        read_settings(hparams_file)
+
+
+def test_a_missing_yaml_is_refused_by_name(tmp_path):
+    with pytest.raises(HyperparameterError, match="no.yaml: no such yaml"):
+        read_settings(tmp_path / "no.yaml")
+
+
+@pytest.mark.parametrize("key", ["n_epochs", "batch_size"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, "many", "null", True])
+def test_a_number_that_is_none_is_refused_by_key(read, key, value):
+    with pytest.raises(HyperparameterError, match=f"{key} is .*1 or more"):
+        read(**{key: value})
+
+
+def test_a_batch_of_one_is_refused(read):
+    wanted = "batch_size is 1: batch normalisation needs 2"
+    with pytest.raises(HyperparameterError, match=wanted):
+        read(batch_size=1)
+
+
+@pytest.mark.parametrize("speeds", ["[0.9, 1.0]", "[]", "[1.0, 1.0]"])
+def test_unusable_speeds_are_refused(read, speeds):
+    with pytest.raises(HyperparameterError, match="speeds is"):
+        read(speeds=speeds)
+
+
+def test_speakers_steps_and_classes_are_counted(count):
+    settings, overrides = count(n_rows=11)
+    assert settings["speakers"] == ["000", "001", "002"]
+    assert (settings["n_speakers"], settings["steps_per_epoch"]) == (9, 2)
+    assert overrides == {
+        "data_folder": "/data",
+        "n_speakers": 9,
+        "steps_per_epoch": 2,
+    }
+
+
+def test_exactly_one_batch_is_enough(count):
+    assert count(n_rows=4)[0]["steps_per_epoch"] == 1
+
+
+@pytest.mark.parametrize("n_rows", [0, 3])
+def test_fewer_utterances_than_a_batch_are_refused(count, n_rows):
+    wanted = f"batch_size is 4 and {n_rows} utterances of /data/dev"
+    with pytest.raises(HyperparameterError, match=wanted):
+        count(n_rows=n_rows)
