@@ -2,7 +2,8 @@
 
  * strided convolutions over log-mel, masked after each layer, so that
    padding never reaches the logits
- * layer normalisation per frame: no statistics over batch mates or padding
+ * layer normalisation per frame, so no statistics over padding; pooled
+   statistics are centred and scaled over the training utterances
  * logits in float32 under any autocast
  * the last layer starts small but not at zero: with equal logits top-k
    would send every utterance to the same expert
@@ -145,6 +146,8 @@ class GatingCNN(nn.Module):
             MaskedConv(n_in, n_out, kernel_size, stride)
             for n_in, n_out in zip(widths[:-1], widths[1:])
         )
+        # What all utterances share would send them all to one expert.
+        self.norm = nn.BatchNorm1d(2 * widths[-1], affine=False)
         self.output = nn.Linear(2 * widths[-1], n_experts)
         # Small, so that routing starts even; not zero, so that it differs
         # between utterances (all-zero logits tie, and top-k takes expert 0).
@@ -164,14 +167,15 @@ class GatingCNN(nn.Module):
         Returns
         -------
         torch.Tensor
-            gate_logits [B, E], float32, unbounded; padding and batch mates
-            have no effect on them.
+            gate_logits [B, E], float32, unbounded. Padding has no effect on
+            them, and in evaluation mode batch mates have none either.
         """
         with torch.autocast(feats.device.type, enabled=False):
             hidden = feats.float().transpose(1, 2)
             for layer in self.layers:
                 hidden, counts = layer(hidden, counts)
-            return self.output(masked_statistics(hidden, counts))
+            statistics = masked_statistics(hidden, counts)
+            return self.output(self.norm(statistics))
 
 
 def masked_statistics(hidden, counts, eps=1e-5):

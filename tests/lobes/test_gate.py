@@ -67,11 +67,6 @@ def test_statistics_are_mean_and_deviation_of_the_valid_frames():
         assert torch.allclose(found[row], wanted, atol=1e-5)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="what all utterances have in common outweighs, in the pooled "
-    "statistics, what tells them apart: one expert can take most of them",
-)
 @pytest.mark.parametrize("n_experts", [4, 8])
 @pytest.mark.parametrize("remove", [remove_level, remove_mean])
 def test_no_expert_starts_with_more_than_twice_its_share(

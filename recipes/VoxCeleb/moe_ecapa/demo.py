@@ -24,7 +24,6 @@ import torch
 from baselines import mean_log_mel_scores, median_pitch_scores
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.inference.speaker import SpeakerRecognition
-from synthesise_voices import synthesise_corpus
 from verify import score_trials, write_whole
 
 from speechbrain_moe.errors import InputError
@@ -32,7 +31,7 @@ from speechbrain_moe.inference.export import read_graph, to_text
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import read_trials
 
-RECIPE = Path(__file__).parent
+RECIPE = Path(os.path.relpath(Path(__file__).parent))
 NAMES = {
     "median pitch alone": median_pitch_scores,
     "mean log-mel alone": mean_log_mel_scores,
@@ -60,28 +59,25 @@ def untrained_encoder(experiment, seed=0):
     return SpeakerRecognition(modules=hparams["modules"], hparams=hparams)
 
 
-def train(voices, experiment):
-    """Run the recipe on the synthetic voices, as a user would.
+def run(script, *arguments):
+    """Run a script of the recipe, as a user would, and show the command.
+
+    A process of its own: making voices starts one process for each voice,
+    and each would import all that this file does.
 
     Arguments
     ---------
-    voices : Path
-        The corpus.
-    experiment : Path
-        Output folder.
+    script : str
+        File in the recipe's folder.
+    *arguments : list of str
+        Its command line.
 
     Raises
     ------
     subprocess.CalledProcessError
-        If the training failed.
+        If it failed.
     """
-    command = [
-        sys.executable,
-        str(RECIPE / "train.py"),
-        str(RECIPE / "hparams" / "demo.yaml"),
-        f"--data_folder={voices}",
-        f"--output_folder={experiment}",
-    ]
+    command = [sys.executable, str(RECIPE / script), *map(str, arguments)]
     print("$", " ".join(command), flush=True)
     subprocess.run(command, check=True)
 
@@ -176,9 +172,9 @@ def report(eers, pairs, folder):
             *(f"  {line}" for line in pairs),
             "",
             f"Results:  {folder}",
-            f"  model/package     loads with SpeakerRecognition.from_hparams",
-            f"  model/veri_test   scores.txt, metrics.json, det.png",
-            f"  voices            the synthetic speech",
+            "  model/package     loads with SpeakerRecognition.from_hparams",
+            "  model/veri_test   scores.txt, metrics.json, det.png",
+            "  voices            the synthetic speech",
             "",
             "Next:",
             f"  speechbrain-moe verify --model {package} a.wav b.wav",
@@ -199,11 +195,16 @@ def main():
     folder = Path(os.path.relpath(parser.parse_args().folder))
     voices, experiment = folder / "voices", folder / "model"
     try:
-        synthesise_corpus(voices)
-        train(voices, experiment)
+        run("synthesise_voices.py", voices)
+        run(
+            "train.py",
+            RECIPE / "hparams" / "demo.yaml",
+            f"--data_folder={voices}",
+            f"--output_folder={experiment}",
+        )
         eers = compare(voices, experiment)
         pairs = verify_pairs(voices, experiment / "package")
-    except InputError as error:
+    except (InputError, subprocess.CalledProcessError) as error:
         sys.exit(f"error: {error}")
     text = report(eers, pairs, folder)
     write_whole(folder / "report.txt", text)
