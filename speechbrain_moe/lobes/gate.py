@@ -68,7 +68,8 @@ class MaskedConv(nn.Module):
         self.conv = nn.Conv1d(
             in_channels, out_channels, kernel_size, stride, kernel_size // 2
         )
-        self.norm = nn.LayerNorm(out_channels)
+        # No affine part: the layer after it has one
+        self.norm = nn.LayerNorm(out_channels, elementwise_affine=False)
 
     def forward(self, hidden, counts):
         """Convolve and set what lies past each utterance's end to zero.
