@@ -1,4 +1,4 @@
-"""The gate: a small CNN that scores the experts, and how they are chosen.
+"""The gate: a small CNN that scores the experts for each utterance.
 
  * strided convolutions over log-mel, masked after each layer, so that
    padding never reaches the logits
@@ -7,38 +7,18 @@
  * logits in float32 under any autocast
  * the last layer starts small but not at zero: with equal logits top-k
    would send every utterance to the same expert
- * three selections: soft, top_k, uniform (the control)
 
-Shape letters: B batch, T frames, M mels, C channels, E experts, K chosen.
+Shape letters: B batch, T frames, M mels, C channels, E experts.
 
 Authors
  * The speechbrain_moe developers 2026
 """
-
-from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.padding import frame_mask
-
-SELECTIONS = ("soft", "top_k", "uniform")
-
-
-class Selection(NamedTuple):
-    """Which experts run for each utterance, and with which weights.
-
-    Arguments
-    ---------
-    expert_ids : torch.Tensor
-        Chosen experts [B, K], int64, best first for ``top_k``.
-    expert_weights : torch.Tensor
-        Weights of the sum [B, K], in [0, 1], rows sum to 1.
-    """
-
-    expert_ids: torch.Tensor
-    expert_weights: torch.Tensor
 
 
 class MaskedConv(nn.Module):
@@ -228,112 +208,3 @@ def check_n_experts(n_experts):
         raise HyperparameterError(
             f"n_experts is {n_experts!r}: choose a whole number of 1 or more"
         )
-
-
-def check_selection(selection, top_k, n_experts):
-    """Refuse a selection that does not exist or does not fit the experts.
-
-    Arguments
-    ---------
-    selection : str
-        One of ``soft``, ``top_k``, ``uniform``.
-    top_k : int
-        Experts per utterance; looked at for ``top_k`` alone.
-    n_experts : int
-        Experts there are.
-
-    Raises
-    ------
-    HyperparameterError
-        The message names the key and what it may be.
-    """
-    if selection not in SELECTIONS:
-        raise HyperparameterError(
-            f"selection is {selection!r}: choose one of {', '.join(SELECTIONS)}"
-        )
-    fits = type(top_k) is int and 1 <= top_k <= n_experts
-    if selection == "top_k" and not fits:
-        raise HyperparameterError(
-            f"top_k is {top_k!r} and n_experts is {n_experts!r}: "
-            f"choose top_k from 1 to {n_experts}"
-        )
-
-
-def select_experts(gate_probs, selection, top_k=1):
-    """Choose the experts of each utterance and the weights of their sum.
-
-    ``soft`` takes all experts with their probabilities, ``top_k`` the k most
-    probable ones with their probabilities scaled to sum to one, ``uniform``
-    all experts with equal weights, whatever the gate says.
-
-    Arguments
-    ---------
-    gate_probs : torch.Tensor
-        Softmax of the gate's logits over all experts [B, E].
-    selection : str
-        One of ``soft``, ``top_k``, ``uniform``.
-    top_k : int
-        Experts per utterance for ``top_k``, in 1..E.
-
-    Returns
-    -------
-    Selection
-        expert_ids [B, K] and expert_weights [B, K]; K is top_k, or E.
-
-    Raises
-    ------
-    HyperparameterError
-        If the selection is unknown or top_k is outside 1..E.
-
-    Example
-    -------
-    >>> probs = torch.tensor([[0.1, 0.6, 0.3]])
-    >>> select_experts(probs, "top_k", top_k=2).expert_ids.tolist()
-    [[1, 2]]
-    """
-    n_experts = gate_probs.shape[1]
-    check_selection(selection, top_k, n_experts)
-    if selection == "top_k":
-        kept, expert_ids = gate_probs.topk(top_k, dim=1)
-        return Selection(expert_ids, kept / kept.sum(1, keepdim=True))
-    expert_ids = torch.arange(n_experts, device=gate_probs.device)
-    weights = gate_probs
-    if selection == "uniform":
-        weights = torch.full_like(gate_probs, 1 / n_experts)
-    return Selection(expert_ids.expand_as(gate_probs), weights)
-
-
-def straight_through_weights(gate_probs, chosen):
-    """Weights over all experts: the chosen ones forward, soft ones backward.
-
-    With top_k = 1 the weight is 1 whatever the gate says, and the final
-    normalisation of the embedding removes any scalar, so that the task loss
-    could not reach the gate. The straight-through estimator of Bengio et
-    al., 2013 (https://arxiv.org/abs/1308.3432), lends the soft gradient.
-
-    Arguments
-    ---------
-    gate_probs : torch.Tensor
-        Softmax of the gate's logits [B, E].
-    chosen : Selection
-        What ``select_experts`` returned for them.
-
-    Returns
-    -------
-    torch.Tensor
-        Weights [B, E]: zero for experts that were not chosen; the gradient
-        is that of gate_probs.
-
-    Example
-    -------
-    >>> probs = torch.tensor([[0.2, 0.8]], requires_grad=True)
-    >>> weights = straight_through_weights(
-    ...     probs, select_experts(probs, "top_k")
-    ... )
-    >>> weights.tolist()
-    [[0.0, 1.0]]
-    """
-    hard = torch.zeros_like(gate_probs).scatter(
-        1, chosen.expert_ids, chosen.expert_weights.detach()
-    )
-    return hard + (gate_probs - gate_probs.detach())

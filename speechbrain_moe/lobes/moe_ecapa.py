@@ -22,17 +22,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.lobes.gate import (
-    check_selection,
-    select_experts,
-    straight_through_weights,
-)
 from speechbrain_moe.lobes.padding import (
     frame_counts,
     frame_mask,
     relative_lengths,
     remove_level,
     remove_mean,
+)
+from speechbrain_moe.lobes.selection import (
+    check_selection,
+    select_experts,
+    straight_through_weights,
 )
 
 

@@ -131,9 +131,7 @@ def random_crop(path, n_available, n_samples, sample_rate):
     return fill(read_audio(path, sample_rate, start, n_samples), n_samples)
 
 
-def train_dataset(
-    csv_path, folder, label_encoder, crop_s, speeds, sample_rate
-):
+def train_dataset(csv_path, folder, label_encoder, crop_s, speeds, sample_rate):
     """Crops with speaker labels.
 
     Arguments

@@ -11,11 +11,11 @@ from speechbrain.inference.classifiers import EncoderClassifier
 from speechbrain.inference.speaker import SpeakerRecognition
 
 from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.experiment import read_experiment
 from speechbrain_moe.inference.export import (
     export_package,
     is_package,
     load_encoder,
-    read_experiment,
 )
 
 FILES = {
@@ -264,53 +264,3 @@ def test_nan_in_a_package_is_refused(package):
     save_file(state, path)
     with pytest.raises(PackageError, match="weight holds NaN"):
         stock(package)
-
-
-def test_nan_in_a_checkpoint_is_refused(training, tmp_path):
-    change_checkpoint(
-        training, lambda state: state["gate.output.bias"].fill_(float("nan"))
-    )
-    wanted = "embedding_model: gate.output.bias holds NaN"
-    with pytest.raises(PackageError, match=wanted):
-        export_package(training, tmp_path / "package")
-    assert not (tmp_path / "package").exists()
-
-
-def test_training_without_a_checkpoint_is_refused(training):
-    shutil.rmtree(training / "save" / "CKPT+best")
-    shutil.rmtree(training / "save" / "CKPT+worse")
-    with pytest.raises(PackageError, match="no checkpoint with a dev_eer"):
-        load_encoder(training)
-
-
-def test_training_without_labels_is_refused_by_name(training):
-    (training / "save" / "label_encoder.txt").unlink()
-    with pytest.raises(PackageError, match="label_encoder.txt"):
-        load_encoder(training)
-
-
-@pytest.mark.parametrize("name", ["embedding_model", "classifier"])
-def test_truncated_checkpoint_is_refused_by_name(training, name):
-    path = training / "save" / "CKPT+best" / f"{name}.ckpt"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(PackageError, match=f"{name}.ckpt"):
-        load_encoder(training)
-
-
-@pytest.mark.parametrize("name", ["embedding_model", "classifier"])
-def test_checkpoint_without_a_module_is_refused_by_name(training, name):
-    (training / "save" / "CKPT+best" / f"{name}.ckpt").unlink()
-    with pytest.raises(PackageError, match=name):
-        load_encoder(training)
-
-
-def test_folder_that_is_no_training_is_refused(tmp_path):
-    with pytest.raises(PackageError, match="hyperparams.yaml: no such file"):
-        load_encoder(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_yaml_of_another_recipe_is_refused(tmp_path):
-    (tmp_path / "hyperparams.yaml").write_text("seed: 1\n")
-    with pytest.raises(PackageError, match="has no model section"):
-        load_encoder(tmp_path)

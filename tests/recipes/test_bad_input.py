@@ -49,9 +49,7 @@ def test_bad_values_name_the_key_and_the_mend(
     assert re.search(said, message), message
 
 
-def test_command_ends_in_one_line_and_status_2(
-    corpus, small_yaml, tmp_path
-):
+def test_command_ends_in_one_line_and_status_2(corpus, small_yaml, tmp_path):
     given = arguments(small_yaml, corpus, tmp_path / "out", top_k=9)
     command = [sys.executable, train.__file__, *given]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -98,9 +96,7 @@ def test_trial_of_a_missing_file_stops_before_training(
     assert not (tmp_path / "out/train_log.txt").exists()
 
 
-def test_broken_test_file_is_named_by_verify(
-    own_corpus, small_yaml, tmp_path
-):
+def test_broken_test_file_is_named_by_verify(own_corpus, small_yaml, tmp_path):
     out = tmp_path / "out"
     train.main(arguments(small_yaml, own_corpus, out))
     (own_corpus / "test/id08/s01/00000.wav").write_bytes(b"not audio")

@@ -15,6 +15,7 @@ from speechbrain_moe.errors import InputError
 from speechbrain_moe.scoring.trials import read_trials
 from speechbrain_moe.training.data import read_table
 
+
 @pytest.fixture(scope="session")
 def trained(corpus, small_yaml, tmp_path_factory):
     """Output folder of a finished run of the command itself."""

@@ -27,7 +27,7 @@ from speechbrain.inference.speaker import SpeakerRecognition
 from verify import score_trials, write_whole
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.export import read_graph, to_text
+from speechbrain_moe.inference.experiment import read_graph, to_text
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import read_trials
 
@@ -137,9 +137,7 @@ def verify_pairs(voices, package):
         pair = (trials.enrol[i], trials.test[i])
         files = [str(voices / "test" / path) for path in pair]
         score, _ = encoder.verify_files(*files)
-        lines.append(
-            f"{said:17s} {score.item():6.3f}   {pair[0]}  {pair[1]}"
-        )
+        lines.append(f"{said:17s} {score.item():6.3f}   {pair[0]}  {pair[1]}")
     return lines
 
 

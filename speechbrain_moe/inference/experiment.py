@@ -1,0 +1,225 @@
+"""The best checkpoint of a training folder, as a filled inference graph.
+
+ * the graph is the ``model`` section of the training folder's resolved
+   hyperparams.yaml: the one that was trained, inline, with no include
+ * the classifier keeps the speakers as recorded, without the copies that
+   speed perturbation made
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from io import StringIO
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import NamedTuple
+
+import ruamel.yaml
+import torch
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.dataio.encoder import CategoricalEncoder
+from speechbrain.utils.checkpoints import Checkpointer
+
+from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.package import (
+    HPARAMS_FILE,
+    LABELS_FILE,
+    check_finite,
+    load_labels,
+    load_strictly,
+)
+
+WEIGHTS = ("embedding_model", "classifier")
+
+
+class Experiment(NamedTuple):
+    """The best checkpoint of a training folder, ready for use.
+
+    Arguments
+    ---------
+    graph : dict
+        The inference graph as a yaml tree.
+    hparams : dict
+        The graph built, its modules filled, on the CPU.
+    checkpoint : str
+        Name of the checkpoint.
+    meta : dict
+        What the checkpoint says of itself (epoch, dev_eer in %).
+    """
+
+    graph: dict
+    hparams: dict
+    checkpoint: str
+    meta: dict
+
+
+def read_experiment(folder):
+    """Load the checkpoint of a training folder with the lowest dev EER.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The ``output_folder`` of a training.
+
+    Returns
+    -------
+    Experiment
+        Its classifier holds the speakers as recorded, without the copies
+        that speed perturbation made.
+
+    Raises
+    ------
+    PackageError
+        If the folder is no training folder, holds no checkpoint yet, or
+        its weights are damaged, not finite or do not fit its graph.
+    """
+    folder = Path(folder)
+    graph = read_graph(folder / HPARAMS_FILE)
+    found = Checkpointer(folder / "save").find_checkpoint(min_key="dev_eer")
+    if found is None:
+        raise PackageError(
+            f"{folder / 'save'} holds no checkpoint with a dev_eer: train "
+            "for an epoch first"
+        )
+    states = {name: read_weights(found, name) for name in WEIGHTS}
+    labels_file = folder / "save" / LABELS_FILE
+    keep_recorded_speakers(graph, states["classifier"], labels_file)
+    hparams = build(graph, states, labels_file)
+    return Experiment(graph, hparams, found.path.name, dict(found.meta))
+
+
+def read_weights(checkpoint, name):
+    """Weights of one module in a checkpoint.
+
+    Arguments
+    ---------
+    checkpoint : Checkpoint
+        What SpeechBrain's Checkpointer found.
+    name : str
+        Key of the module.
+
+    Returns
+    -------
+    dict
+        Weights by name, on the CPU.
+
+    Raises
+    ------
+    PackageError
+        If the file is missing or damaged, as a killed training leaves it.
+    """
+    try:
+        return torch.load(checkpoint.paramfiles[name], map_location="cpu")
+    except (
+        KeyError,
+        OSError,
+        RuntimeError,
+        EOFError,
+        UnpicklingError,
+    ) as error:
+        raise PackageError(
+            f"{checkpoint.path / name}.ckpt is missing or damaged ({error}); "
+            "remove this checkpoint, the next best is then taken"
+        ) from error
+
+
+def read_graph(path):
+    """The model section of a resolved training yaml.
+
+    Arguments
+    ---------
+    path : str or Path
+        hyperparams.yaml of a training folder.
+
+    Returns
+    -------
+    dict
+        The inference graph as a yaml tree, anchors named after its keys.
+
+    Raises
+    ------
+    PackageError
+        If there is no such file, or no model section in it.
+    """
+    if not Path(path).is_file():
+        raise PackageError(
+            f"{path}: no such file; give the output_folder of a training"
+        )
+    with open(path, encoding="utf-8") as file:
+        tree = ruamel.yaml.YAML().load(file)
+    if "model" not in tree:
+        raise PackageError(
+            f"{path} has no model section: it was not written by a training "
+            "with this package's recipe"
+        )
+    for key, node in tree["model"].items():
+        if hasattr(node, "yaml_set_anchor"):
+            node.yaml_set_anchor(key)
+    return tree["model"]
+
+
+def keep_recorded_speakers(graph, classifier, labels_file):
+    """Cut classifier and graph to the speakers as recorded.
+
+    Arguments
+    ---------
+    graph : dict
+        The inference graph, changed in place.
+    classifier : dict
+        Weights of the classifier, changed in place; recorded speakers first.
+    labels_file : str or Path
+        The label encoder's file, which names the recorded speakers.
+    """
+    labels = CategoricalEncoder()
+    load_labels(labels, labels_file)
+    classifier["weight"] = classifier["weight"][: len(labels)].clone()
+    graph["n_speakers"] = len(labels)
+    graph["classifier"]["out_neurons"] = len(labels)
+
+
+def build(graph, states, labels_file):
+    """Make the modules of a graph and fill them.
+
+    Arguments
+    ---------
+    graph : dict
+        The inference graph as a yaml tree.
+    states : dict
+        Weights by module.
+    labels_file : str or Path
+        The label encoder's file.
+
+    Returns
+    -------
+    dict
+        The graph built, on the CPU.
+
+    Raises
+    ------
+    PackageError
+        If weights are not finite or do not fit.
+    """
+    hparams = load_hyperpyyaml(to_text(graph))
+    for name, state in states.items():
+        check_finite(state, name)
+        load_strictly(hparams[name], state, f"the checkpoint's {name}")
+    load_labels(hparams["label_encoder"], labels_file)
+    return hparams
+
+
+def to_text(graph):
+    """A yaml tree as text.
+
+    Arguments
+    ---------
+    graph : dict
+        Tree that ruamel.yaml loaded.
+
+    Returns
+    -------
+    str
+        The text of a whole yaml file.
+    """
+    stream = StringIO()
+    ruamel.yaml.YAML().dump(graph, stream)
+    return stream.getvalue()
