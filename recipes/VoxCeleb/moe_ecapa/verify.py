@@ -21,6 +21,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.cost import count_cost
@@ -122,12 +124,13 @@ def describe(encoder, source):
     Returns
     -------
     dict
-        Parameters (total, active for one utterance), multiply-accumulates
-        for 3 s, folder name, version and commit.
+        Folder name, device, parameters (total, active for one utterance),
+        multiply-accumulates for 3 s, version and commit.
     """
     cost = count_cost(encoder.mods.embedding_model)
     return {
         "encoder": Path(source).resolve().name,
+        "device": device_name(encoder.device),
         "params": cost.params,
         "active_params": cost.active_params,
         "active_macs_3s": cost.active_macs,
@@ -135,6 +138,14 @@ def describe(encoder, source):
         "version": __version__,
         "commit": git_commit(),
     }
+
+
+def device_name(device):
+    """Name of the device, such as "CPU, 2 threads"."""
+    if str(device).startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    n_threads = torch.get_num_threads()
+    return f"CPU, {n_threads} thread{'s' * (n_threads > 1)}"
 
 
 def git_commit():

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""The table of the README files, from the folders of finished trainings.
+
+    python results_table.py <output_folder> ... --write README.md ...
+
+ * one row a training, in the order given; every number is read from what
+   train.py and verify.py wrote
+ * with --write, replaces what stands between the results marks of a file
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import argparse
+import json
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import ruamel.yaml
+from verify import write_whole
+
+from speechbrain_moe.errors import InputError
+
+HEADER = (
+    "system",
+    "EER %",
+    "minDCF(0.01)",
+    "params, M",
+    "active, M",
+    "active MMACs, 3 s",
+    "steps",
+    "minutes",
+    "device",
+    "seed",
+)
+BEGIN, END = "<!-- results:", "<!-- end of results -->"
+
+
+def read_row(folder):
+    """What a finished training says of itself.
+
+    Arguments
+    ---------
+    folder : str or Path
+        A training's output_folder.
+
+    Returns
+    -------
+    list of str
+        A cell for each entry of HEADER.
+
+    Raises
+    ------
+    InputError
+        If the training is not finished.
+    """
+    folder = Path(folder)
+    found = sorted(folder.glob("*/metrics.json"))
+    if len(found) != 1:
+        raise InputError(
+            f"{folder} holds {len(found)} metrics.json, wanted one: give the "
+            "output_folder of a finished training"
+        )
+    said = json.loads(found[0].read_text(encoding="utf-8"))
+    with open(folder / "hyperparams.yaml", encoding="utf-8") as file:
+        settings = ruamel.yaml.YAML().load(file)
+    return [
+        name_of(settings),
+        with_interval(said, "eer", 2),
+        with_interval(said, "min_dcf_0.01", 3),
+        f"{said['params'] / 1e6:.2f}",
+        f"{said['active_params'] / 1e6:.2f}",
+        f"{said['active_macs_3s'] / 1e6:.1f}",
+        str(settings["n_epochs"] * settings["steps_per_epoch"]),
+        f"{training_minutes(folder / 'log.txt'):.0f}",
+        said["device"],
+        str(settings["seed"]),
+    ]
+
+
+def name_of(settings):
+    """The system in words, from its settings.
+
+    Arguments
+    ---------
+    settings : dict
+        Plain values of a training yaml.
+
+    Returns
+    -------
+    str
+        Such as "MoE, 4 x C=64, top-2".
+    """
+    width = f"C={settings['expert_channels'][0]}"
+    if settings["n_experts"] == 1:
+        return f"ECAPA-TDNN, {width}"
+    how = settings["selection"]
+    how = f"top-{settings['top_k']}" if how == "top_k" else how
+    return f"MoE, {settings['n_experts']} x {width}, {how}"
+
+
+def with_interval(said, key, digits):
+    """A number with its interval, such as "6.03 [4.10, 8.20]"."""
+    numbers = [said[key], *said[f"{key}_interval"]]
+    value, low, high = (f"{number:.{digits}f}" for number in numbers)
+    return f"{value} [{low}, {high}]"
+
+
+def training_minutes(log_file):
+    """Minutes spent in epochs that were finished.
+
+    Arguments
+    ---------
+    log_file : Path
+        SpeechBrain's log.txt, which keeps the time of each line.
+
+    Returns
+    -------
+    float
+        Training and validation; breaks between runs do not count.
+    """
+    total, began = 0.0, None
+    for line in log_file.read_text(encoding="utf-8").splitlines():
+        if "Going into epoch" in line:
+            began = time_of(line)
+        elif "Saved an end-of-epoch checkpoint" in line and began:
+            total += (time_of(line) - began).total_seconds() / 60
+            began = None
+    return total
+
+
+def time_of(line):
+    """When a line of log.txt was written."""
+    stamp = re.match(r"[\d-]+ [\d:]+", line).group()
+    return datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S")
+
+
+def as_table(rows):
+    """A table in Markdown.
+
+    Arguments
+    ---------
+    rows : list of list of str
+        Cells of each row.
+
+    Returns
+    -------
+    str
+        The header and the rows, each line ended.
+    """
+    lines = [HEADER, ["---"] * len(HEADER), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def replace_table(path, table):
+    """Put the table between the results marks of a file.
+
+    Arguments
+    ---------
+    path : Path
+        A Markdown file.
+    table : str
+        What to put there.
+
+    Raises
+    ------
+    InputError
+        If the file lacks the marks.
+    """
+    text = path.read_text(encoding="utf-8")
+    marked = re.search(f"({BEGIN}.*?-->\n).*?({END})", text, re.DOTALL)
+    if marked is None:
+        raise InputError(f"{path} has no {BEGIN} ... {END} marks to fill")
+    start, end = marked.span()
+    first, last = marked.groups()
+    write_whole(path, text[:start] + first + table + last + text[end:])
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", help="finished trainings")
+    parser.add_argument("--write", nargs="*", type=Path, default=[])
+    given = parser.parse_args()
+    try:
+        table = as_table([read_row(folder) for folder in given.folders])
+        for path in given.write:
+            replace_table(path, table)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(table, end="")
+
+
+if __name__ == "__main__":
+    main()
