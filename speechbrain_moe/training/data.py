@@ -237,8 +237,26 @@ def fill_labels(label_encoder, speakers, path):
     """
     label_encoder.update_from_iterable(speakers, sequence_input=False)
     label_encoder.expect_len(len(speakers))
+    run_on_main(keep_labels, args=[label_encoder, path])
+
+
+def keep_labels(label_encoder, path):
+    """Write the numbering, or compare it with the one that is there.
+
+    Arguments
+    ---------
+    label_encoder : CategoricalEncoder
+        The numbering.
+    path : str or Path
+        Where it is kept.
+
+    Raises
+    ------
+    HyperparameterError
+        If another numbering is there.
+    """
     if not Path(path).exists():
-        run_on_main(label_encoder.save, args=[path])
+        label_encoder.save(path)
         return
     before = CategoricalEncoder()
     before.load(path)
