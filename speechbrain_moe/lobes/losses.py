@@ -115,7 +115,7 @@ class AngularMarginLoss(nn.Module):
         return F.cross_entropy(logits, labels.squeeze(1))
 
 
-def expert_load(expert_ids, n_experts):
+def expert_load(expert_ids, n_experts, expert_weights=None):
     """Share of all selections that went to each expert.
 
     Arguments
@@ -124,6 +124,9 @@ def expert_load(expert_ids, n_experts):
         Chosen experts [B, K], int64.
     n_experts : int
         Experts there are, E.
+    expert_weights : torch.Tensor, optional
+        Their weights [B, K]. With them a selection counts by its weight, so
+        that a soft gate, which selects every expert, has a load that tells.
 
     Returns
     -------
@@ -135,8 +138,12 @@ def expert_load(expert_ids, n_experts):
     >>> expert_load(torch.tensor([[0, 1], [0, 2]]), 4).tolist()
     [0.5, 0.25, 0.25, 0.0]
     """
-    counts = torch.bincount(expert_ids.flatten(), minlength=n_experts)
-    return counts / expert_ids.numel()
+    if expert_weights is None:
+        expert_weights = torch.ones_like(expert_ids, dtype=torch.float32)
+    weights = expert_weights.detach().flatten()
+    load = torch.zeros(n_experts, device=weights.device)
+    load.index_add_(0, expert_ids.flatten(), weights)
+    return load / weights.sum()
 
 
 def balance_loss(gate_probs, load):

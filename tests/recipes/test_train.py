@@ -98,6 +98,7 @@ SWITCHES = [
     {"n_experts": 3, "top_k": 3},
     {"top_k": 1},
     {"selection": "soft"},
+    {"precision": "bf16"},
     {"selection": "uniform"},
     {"gate_input": "normalised", "loss": "arcface"},
     {"gate_channels": "[8]", "gate_kernel_size": 3, "loss": "aam_softmax"},

@@ -78,8 +78,14 @@ class SpeakerBrain(sb.Brain):
             self.dev_paths += batch.path
             return torch.zeros(())
         labels = torch.as_tensor(batch.spk_label, device=self.device)
-        cosines = self.modules.classifier(embedding)
-        load = expert_load(routing.expert_ids, routing.gate_logits.shape[1])
+        # bf16 would round scaled cosines to steps of 0.1
+        with torch.autocast(embedding.device.type, enabled=False):
+            cosines = self.modules.classifier(embedding)
+        load = expert_load(
+            routing.expert_ids,
+            routing.gate_logits.shape[1],
+            routing.expert_weights,
+        )
         terms = {
             "speaker_loss": self.hparams.compute_loss(cosines, labels),
             "balance_loss": balance_loss(routing.gate_probs, load),
@@ -103,10 +109,8 @@ class SpeakerBrain(sb.Brain):
         """Set the margin of the epoch and empty what is gathered."""
         if stage == sb.Stage.TRAIN:
             self.sums, self.n_noted = {}, 0
-            warmup = max(1, self.hparams.margin_warmup_epochs)
-            share = min(1.0, (epoch - 1) / warmup)
-            if self.hparams.margin_warmup_epochs == 0:
-                share = 1.0
+            n_epochs = self.hparams.margin_warmup_epochs
+            share = min(1.0, (epoch - 1) / n_epochs) if n_epochs else 1.0
             self.hparams.compute_loss.set_margin(share * self.hparams.margin)
         self.dev_embeddings, self.dev_paths = [], []
 
