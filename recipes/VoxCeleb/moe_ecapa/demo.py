@@ -126,19 +126,26 @@ def verify_pairs(voices, package):
 
     Returns
     -------
-    list of str
-        A line for each pair.
+    list of tuple
+        For each pair what it is, the score, and the two files.
     """
     encoder = SpeakerRecognition.from_hparams(source=str(package))
     trials = read_trials(voices / "meta" / "veri_test.txt")
-    lines = []
+    pairs = []
     for label, said in ((1, "same voice"), (0, "different voices")):
         i = list(trials.labels).index(label)
-        pair = (trials.enrol[i], trials.test[i])
-        files = [str(voices / "test" / path) for path in pair]
+        files = [
+            str(voices / "test" / path)
+            for path in (trials.enrol[i], trials.test[i])
+        ]
         score, _ = encoder.verify_files(*files)
-        lines.append(f"{said:17s} {score.item():6.3f}   {pair[0]}  {pair[1]}")
-    return lines
+        pairs.append((said, score.item(), files))
+    return pairs
+
+
+def joined(lines):
+    """Lines as one text."""
+    return "\n".join(lines)
 
 
 def report(eers, pairs, folder):
@@ -148,8 +155,8 @@ def report(eers, pairs, folder):
     ---------
     eers : dict
         EER in % by name.
-    pairs : list of str
-        Lines of ``verify_pairs``.
+    pairs : list of tuple
+        What ``verify_pairs`` returned.
     folder : Path
         Where the results are.
 
@@ -158,32 +165,33 @@ def report(eers, pairs, folder):
     str
         Text of several lines.
     """
-    package = folder / "model" / "package"
+    package, voices = folder / "model" / "package", folder / "voices"
+    python = os.path.relpath(sys.executable)
+    command = os.path.join(os.path.dirname(python), "speechbrain-moe")
     rows = [f"  {name:20s} {eer:6.2f} %" for name, eer in eers.items()]
-    return "\n".join(
-        [
-            "",
-            "EER on synthetic voices that training never heard:",
-            *rows,
-            "",
-            "Cosine scores by stock SpeechBrain from the exported folder:",
-            *(f"  {line}" for line in pairs),
-            "",
-            f"Results:  {folder}",
-            "  model/package     loads with SpeakerRecognition.from_hparams",
-            "  model/veri_test   scores.txt, metrics.json, det.png",
-            "  voices            the synthetic speech",
-            "",
-            "Next:",
-            f"  speechbrain-moe verify --model {package} a.wav b.wav",
-            f"  python {RECIPE / 'verify.py'} {package} "
-            "<trial list> <audio folder>",
-            f"  python {RECIPE / 'train.py'} "
-            f"{RECIPE / 'hparams' / 'moe_ecapa_small.yaml'} "
-            "--data_folder <your speech>",
-            "",
-        ]
-    )
+    scored = [
+        f"  {said:17s} {score:6.3f}  {files[0]}  {files[1]}"
+        for said, score, files in pairs
+    ]
+    return f"""
+EER on synthetic voices that training never heard:
+{joined(rows)}
+
+Cosine scores by stock SpeechBrain from the exported folder:
+{joined(scored)}
+
+Results:  {folder}
+  model/package     loads with SpeakerRecognition.from_hparams
+  model/veri_test   scores.txt, metrics.json, det.png
+  voices            the synthetic speech
+
+Next, with files of your own:
+  {command} verify --model {package} {" ".join(pairs[0][2])}
+  {python} {RECIPE / "verify.py"} {package} \\
+      {voices / "meta" / "veri_test.txt"} {voices / "test"}
+  {python} {RECIPE / "train.py"} \\
+      {RECIPE / "hparams" / "moe_ecapa_small.yaml"} --data_folder {voices}
+"""
 
 
 def main():
