@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from hyperpyyaml import load_hyperpyyaml, resolve_references
-from speechbrain.lobes.features import Fbank
 from speechbrain.utils.checkpoints import Checkpointer
 
 from speechbrain_moe.lobes.experts import ExpertBank
+from speechbrain_moe.lobes.features import MarkedFbank
 from speechbrain_moe.lobes.gate import GatingCNN
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
 
@@ -92,7 +92,7 @@ def voices():
 
 @pytest.fixture(scope="session")
 def compute_features():
-    return Fbank(sample_rate=16000, n_mels=80)
+    return MarkedFbank(sample_rate=16000, n_mels=80)
 
 
 @pytest.fixture

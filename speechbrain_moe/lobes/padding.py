@@ -1,7 +1,7 @@
 """Whole frame counts and masks from SpeechBrain's relative lengths.
 
- * relative lengths belong to the waveform, which has no whole number of frames
- * the count is chosen so that both n / T and n_samples / S give n frames
+ * marked features say where an utterance ends; relative lengths belong to
+   the waveform and are only good to a frame
  * padded frames are zeroed after the mean is removed, never before
 
 Shape letters: B batch, T frames, M mels.
@@ -13,22 +13,25 @@ Authors
 import torch
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.lobes.features import PAST_END_DB
 
 
 def frame_counts(feats, lengths=None):
     """Number of valid frames of each utterance.
 
-    With a centred STFT, S samples at hop h give 1 + S // h frames, so an
-    utterance that fills the share r of a batch of T frames has about
-    1 + floor(r * (T - 1/2)) of them. This is exact for r = n / T, and for
-    waveforms whose lengths are multiples of the hop.
+    Features of ``MarkedFbank`` say it themselves, exactly, unless the
+    lengths say that the padding is no silence. For others it is worked out
+    from the lengths: S samples at hop h give 1 + S // h frames, so an
+    utterance that fills the share r of T frames has about
+    1 + floor(r * (T - 1/2)), which is exact for r = n / T.
 
     Arguments
     ---------
     feats : torch.Tensor
         Features [B, T, M].
     lengths : torch.Tensor, optional
-        Relative lengths [B], each in (0, 1]. Without them nothing is padding.
+        Relative lengths [B], each in (0, 1]. Without them only marked
+        frames are padding.
 
     Returns
     -------
@@ -47,10 +50,34 @@ def frame_counts(feats, lengths=None):
     """
     B, T = feats.shape[:2]
     if lengths is None:
-        return torch.full((B,), T, dtype=torch.int64, device=feats.device)
-    if lengths.shape != (B,):
+        lengths = torch.ones(B, device=feats.device)
+    check_lengths(lengths, B)
+    past_end = feats[:, :, 0] == PAST_END_DB
+    if not past_end.any():
+        return ((lengths * (T - 0.5)).long() + 1).clamp(1, T)
+    said = ((lengths * (T - 1.5)).long() + 1).clamp(1, T)
+    marked = (~past_end).sum(1)
+    return torch.where(marked <= said + 1, marked, said).clamp(min=1)
+
+
+def check_lengths(lengths, n_utterances):
+    """Refuse relative lengths that do not fit a batch.
+
+    Arguments
+    ---------
+    lengths : torch.Tensor
+        Relative lengths [B].
+    n_utterances : int
+        Utterances in the batch.
+
+    Raises
+    ------
+    InputError
+        If there is not one for each utterance, or one is not in (0, 1].
+    """
+    if lengths.shape != (n_utterances,):
         raise InputError(
-            f"{B} utterances came with lengths of shape "
+            f"{n_utterances} utterances came with lengths of shape "
             f"{tuple(lengths.shape)}: give one relative length for each"
         )
     # not (a and b), so that NaN is refused too
@@ -59,7 +86,6 @@ def frame_counts(feats, lengths=None):
             "relative lengths must lie in (0, 1], as a share of the longest "
             f"utterance; got {lengths.tolist()}"
         )
-    return ((lengths * (T - 0.5)).long() + 1).clamp(1, T)
 
 
 def frame_mask(counts, n_frames):

@@ -4,7 +4,12 @@ import torch
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.gate import GatingCNN, masked_statistics
 from speechbrain_moe.lobes.losses import expert_load
-from speechbrain_moe.lobes.padding import frame_mask, remove_level, remove_mean
+from speechbrain_moe.lobes.padding import (
+    frame_counts,
+    frame_mask,
+    remove_level,
+    remove_mean,
+)
 from speechbrain_moe.lobes.selection import select_experts
 
 
@@ -59,7 +64,7 @@ def test_no_expert_starts_with_more_than_twice_its_share(
     voices, compute_features, n_experts, remove
 ):
     feats = compute_features(voices(256, 8000))
-    counts = torch.full((256,), feats.shape[1])
+    counts = frame_counts(feats)
     feats = remove(feats, frame_mask(counts, feats.shape[1]))
     highest = 0.0
     for seed in range(6):

@@ -1,0 +1,51 @@
+import pytest
+import torch
+from speechbrain.lobes.features import Fbank
+
+from speechbrain_moe.lobes.features import PAST_END_DB, MarkedFbank
+from speechbrain_moe.lobes.padding import frame_counts
+
+
+@pytest.fixture(scope="module")
+def marked_fbank():
+    return MarkedFbank(sample_rate=16000, n_mels=80)
+
+
+def test_kept_frames_are_those_of_speechbrain(marked_fbank, voices):
+    wavs = voices(2, 8000)
+    feats, stock = marked_fbank(wavs), Fbank(n_mels=80)(wavs)
+    assert torch.allclose(feats[:, :49], stock[:, :49], atol=1e-4)
+
+
+@pytest.mark.parametrize("n_samples", [8000, 8001, 8039, 8080, 8120, 8159])
+@pytest.mark.parametrize("n_padding", [0, 1, 79, 160, 161, 4000, 20000])
+def test_count_of_frames_does_not_depend_on_the_padding(
+    marked_fbank, voices, n_samples, n_padding
+):
+    wav = voices(1, n_samples)
+    alone = frame_counts(marked_fbank(wav), torch.ones(1))
+    total = n_samples + n_padding
+    batch = torch.randn(2, total)
+    batch[:1] = torch.nn.functional.pad(wav, (0, n_padding))
+    lengths = torch.tensor([n_samples / total, 1.0])
+    counts = frame_counts(marked_fbank(batch), lengths)
+    assert counts[0] == alone[0]
+
+
+def test_padding_is_known_without_lengths(marked_fbank, voices):
+    wav = voices(1, 8000)
+    padded = torch.nn.functional.pad(wav, (0, 4000))
+    counts = [frame_counts(marked_fbank(w)).item() for w in (wav, padded)]
+    assert counts[0] == counts[1]
+
+
+def test_lengths_count_where_the_padding_is_no_silence(marked_fbank, voices):
+    counts = frame_counts(
+        marked_fbank(voices(2, 16000)), torch.tensor([0.5, 1.0])
+    )
+    assert abs(counts[0].item() - 50) <= 1 and counts[1] >= 100
+
+
+def test_silence_keeps_ten_frames(marked_fbank):
+    feats = marked_fbank(torch.zeros(1, 16000))
+    assert (feats[0, :, 0] != PAST_END_DB).sum() == 10
