@@ -30,3 +30,7 @@ class AudioError(InputError):
 
 class PackageError(InputError):
     """An exported folder, or a checkpoint to export, is not whole."""
+
+
+class MissingPackageError(InputError, ImportError):
+    """An optional package is not installed; the message has the pip line."""

@@ -11,10 +11,11 @@ import os
 import shutil
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from speechbrain.inference.speaker import SpeakerRecognition
 
-from speechbrain_moe.errors import PackageError
+from speechbrain_moe.errors import HyperparameterError, PackageError
 from speechbrain_moe.inference.experiment import (
     WEIGHTS,
     read_experiment,
@@ -54,6 +55,7 @@ def load_encoder(folder, device="cpu"):
     PackageError
         If the folder is neither, or not whole.
     """
+    check_device(device)
     run_opts = {"device": device}
     if is_package(folder):
         return SpeakerRecognition.from_hparams(
@@ -63,6 +65,33 @@ def load_encoder(folder, device="cpu"):
     return SpeakerRecognition(
         modules=hparams["modules"], hparams=hparams, run_opts=run_opts
     )
+
+
+def check_device(device):
+    """Refuse a device that is not there.
+
+    Arguments
+    ---------
+    device : str
+        Such as cpu or cuda:0.
+
+    Raises
+    ------
+    HyperparameterError
+        Says what there is.
+
+    Example
+    -------
+    >>> check_device("cpu")
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise HyperparameterError(
+            f"device {device} cannot be used ({reason}); choose cpu, or "
+            "cuda:0 on a machine with an NVIDIA GPU"
+        ) from error
 
 
 def export_package(experiment_folder, package_folder):
@@ -87,11 +116,7 @@ def export_package(experiment_folder, package_folder):
         holds something else.
     """
     package = Path(package_folder)
-    if package.is_dir() and not is_package(package) and any(package.iterdir()):
-        raise PackageError(
-            f"{package} holds other files than a package: export to a new "
-            "folder"
-        )
+    check_free(package)
     experiment = read_experiment(experiment_folder)
     aside = package.with_name(package.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)
@@ -100,6 +125,30 @@ def export_package(experiment_folder, package_folder):
     shutil.rmtree(package, ignore_errors=True)
     os.replace(aside, package)
     return package
+
+
+def check_free(folder):
+    """Refuse a place where a package would wipe out something else.
+
+    Arguments
+    ---------
+    folder : Path
+        Where a package is to be written.
+
+    Raises
+    ------
+    PackageError
+        If it is a file, or a folder with files that no package has.
+    """
+    own = {HPARAMS_FILE, LABELS_FILE, *map(weights_file, WEIGHTS)}
+    if folder.is_file():
+        raise PackageError(f"{folder} is a file: export to a new folder")
+    others = {f.name for f in folder.glob("*")} - own
+    if others:
+        raise PackageError(
+            f"{folder} holds {sorted(others)[0]} and maybe other files that "
+            "no package has: export to a new folder"
+        )
 
 
 def is_package(folder):

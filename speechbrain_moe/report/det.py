@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import ndtri  # scipy.stats.norm.ppf, without scipy.stats
 
-from speechbrain_moe.errors import InputError
+from speechbrain_moe.errors import InputError, MissingPackageError
 from speechbrain_moe.scoring.metrics import DetCurve, curve_eer
 
 TICKS = (
@@ -54,7 +54,7 @@ def plot_det(curves: dict[str, DetCurve], path, title: str | None = None):
     ------
     InputError
         If there are no curves.
-    ImportError
+    MissingPackageError
         If matplotlib is missing; the message gives the pip line.
 
     Example
@@ -88,7 +88,7 @@ def _new_figure():
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             'plots need matplotlib: pip install "speechbrain-moe[plots]"'
         ) from error
     return Figure(figsize=(6, 6.6), dpi=150, layout="constrained")

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechbrain_moe.errors import InputError
 from speechbrain_moe.scoring.speaker_draws import (
     check_resampling,
     resample_metric,
@@ -47,41 +46,6 @@ class Interval(NamedTuple):
     high: float
     level: float
     n_resamples: int
-
-
-def speakers_of(paths) -> list[str]:
-    """Give the speaker of each "speaker/session/utterance" path.
-
-    Arguments
-    ---------
-    paths : iterable of str
-        Relative paths with forward slashes, as in VoxCeleb's lists.
-
-    Returns
-    -------
-    list of str
-        The first component of each path.
-
-    Raises
-    ------
-    InputError
-        If a path has no folder, so that no speaker can be read from it.
-
-    Example
-    -------
-    >>> speakers_of(["id10270/x6uYqmx31kE/00001.wav"])
-    ['id10270']
-    """
-    speakers = []
-    for path in paths:
-        speaker, slash, _ = path.partition("/")
-        if not (speaker and slash):
-            raise InputError(
-                f"no speaker in the path {path!r}; wanted a relative path "
-                "speaker/session/utterance, or give the speakers yourself"
-            )
-        speakers.append(speaker)
-    return speakers
 
 
 def bootstrap_interval(

@@ -17,6 +17,7 @@ import numpy as np
 import soundfile as sf
 from tqdm import tqdm
 
+from speechbrain_moe.errors import MissingPackageError
 from speechbrain_moe.training.sound_list import (
     audio_header,
     check_positive,
@@ -77,7 +78,7 @@ def prepare_rooms(
     AudioError
         If ``rir_folder`` is missing or holds no audio, a source file has
         another rate or cannot be read, or a number is not positive.
-    ImportError
+    MissingPackageError
         If rooms are to be simulated and pyroomacoustics is not installed.
 
     Example
@@ -126,7 +127,7 @@ def _pyroomacoustics():
     try:
         import pyroomacoustics
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             "simulated rooms need pyroomacoustics: "
             'pip install "speechbrain-moe[train]", '
             "or give rir_folder, a folder of recorded responses"

@@ -13,7 +13,11 @@ import ruamel.yaml
 from hyperpyyaml import resolve_references
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.training.data import check_speeds, read_table
+from speechbrain_moe.training.data import read_table
+from speechbrain_moe.training.values import check_values
+
+COUNTED = ("n_speakers", "steps_per_epoch")
+SPLIT_KEYS = ("seed", "speeds", "n_dev_speakers", "min_duration_s")
 
 
 def read_settings(hparams_file, overrides=""):
@@ -41,15 +45,14 @@ def read_settings(hparams_file, overrides=""):
     """
     if not Path(hparams_file).is_file():
         raise HyperparameterError(f"{hparams_file}: no such yaml file")
-    yaml = ruamel.yaml.YAML()
-    overrides = dict(yaml.load(overrides) or {})
-    with open(hparams_file, encoding="utf-8") as file:
-        known = yaml.load(file)
-    unknown = [key for key in overrides if key not in known]
+    known = read_yaml(hparams_file)
+    overrides = parse(overrides, "the command line") or {}
+    owned = [k for k in known if not k.startswith("__") and k not in COUNTED]
+    unknown = [key for key in overrides if key not in owned]
     if unknown:
         raise HyperparameterError(
-            f"{hparams_file} has no key {unknown[0]}: its keys are "
-            f"{', '.join(k for k in known if not k.startswith('__'))}"
+            f"{hparams_file} has no key {unknown[0]} that can be given: its "
+            f"keys are {', '.join(owned)}"
         )
     try:
         with open(hparams_file, encoding="utf-8") as file:
@@ -59,39 +62,96 @@ def read_settings(hparams_file, overrides=""):
             f"{hparams_file}: {error} Give it on the command line, such as "
             "--data_folder <folder>"
         ) from error
-    return check(yaml.load(stream)), overrides
+    settings = parse(stream, hparams_file)
+    check_values(settings)
+    return settings, overrides
 
 
-def check(settings):
-    """Refuse values that would only fail after preparation.
+def read_yaml(path):
+    """Keys and values of a yaml file, nothing resolved or built.
 
     Arguments
     ---------
-    settings : dict
-        Values by key.
+    path : str or Path
+        The file.
 
     Returns
     -------
     dict
-        The same.
+        Values by key.
 
     Raises
     ------
     HyperparameterError
-        The message names the key.
+        If it is no yaml, or holds no keys.
     """
-    for key in ("n_epochs", "batch_size"):
-        if type(settings[key]) is not int or settings[key] < 1:
-            raise HyperparameterError(
-                f"{key} is {settings[key]!r}: choose a whole number of 1 or "
-                "more"
-            )
-    if settings["batch_size"] == 1:
+    return parse(Path(path).read_text(encoding="utf-8"), path)
+
+
+def parse(text, source):
+    """Keys and values of a yaml text.
+
+    Arguments
+    ---------
+    text : str or stream
+        The text.
+    source : str or Path
+        Where it is from, for the error.
+
+    Returns
+    -------
+    dict
+        Values by key; None for an empty text.
+
+    Raises
+    ------
+    HyperparameterError
+        If it is no yaml, or holds something else than keys.
+    """
+    try:
+        tree = ruamel.yaml.YAML().load(text)
+    except ruamel.yaml.YAMLError as error:
+        first = str(error).splitlines()[0]
         raise HyperparameterError(
-            "batch_size is 1: batch normalisation needs 2 or more"
+            f"{source}: not valid yaml ({first}); correct it"
+        ) from error
+    if tree is not None and not isinstance(tree, dict):
+        raise HyperparameterError(
+            f"{source}: holds no keys; give them as key: value"
         )
-    check_speeds(list(settings["speeds"]))
-    return settings
+    return tree
+
+
+def check_same_model(settings):
+    """Refuse to go on in a folder that holds another training.
+
+    Its hyperparams.yaml would be written over, and its checkpoints would
+    no longer fit.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key; the hyperparams.yaml of its output_folder is read, if
+        there is one.
+
+    Raises
+    ------
+    HyperparameterError
+        If a value that shapes the model or the split has changed; names the
+        first.
+    """
+    before = Path(settings["output_folder"]) / "hyperparams.yaml"
+    if not before.is_file():
+        return
+    before = read_yaml(before)
+    fixed = [key for key in settings["model"] if key in settings]
+    for key in [*fixed, *SPLIT_KEYS]:
+        if key not in COUNTED and before.get(key) != settings[key]:
+            raise HyperparameterError(
+                f"{settings['output_folder']} holds a training with {key} "
+                f"{before.get(key)!r}, now it is {settings[key]!r}: choose "
+                "another output_folder, or remove this one to start over"
+            )
 
 
 def count_data(settings, overrides):

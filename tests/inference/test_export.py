@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from speechbrain.inference.classifiers import EncoderClassifier
 from speechbrain.inference.speaker import SpeakerRecognition
 
-from speechbrain_moe.errors import PackageError
+from speechbrain_moe.errors import HyperparameterError, PackageError
 from speechbrain_moe.inference.experiment import read_experiment
 from speechbrain_moe.inference.export import (
     export_package,
@@ -226,10 +226,28 @@ def test_folder_with_other_files_is_refused_and_left_alone(
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "chapter.txt").write_text("years of work")
-    with pytest.raises(PackageError, match="thesis holds other files"):
+    with pytest.raises(PackageError, match="thesis holds chapter.txt"):
         export_package(experiment, folder)
     assert (folder / "chapter.txt").read_text() == "years of work"
     assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
+
+
+def test_package_with_a_file_of_the_users_is_not_wiped(experiment, package):
+    (package / "notes.txt").write_text("mine")
+    with pytest.raises(PackageError, match="holds notes.txt"):
+        export_package(experiment, package)
+    assert (package / "notes.txt").read_text() == "mine"
+
+
+def test_file_in_the_place_of_a_package_is_refused(experiment, tmp_path):
+    (tmp_path / "package").write_text("a file")
+    with pytest.raises(PackageError, match="is a file"):
+        export_package(experiment, tmp_path / "package")
+
+
+def test_device_that_is_not_there_is_refused_by_name(experiment):
+    with pytest.raises(HyperparameterError, match="device tpu7 cannot"):
+        load_encoder(experiment, device="tpu7")
 
 
 def test_failed_export_leaves_the_older_package(training, package):

@@ -6,23 +6,13 @@ from scipy.stats import norm
 from simulated_trials import simulate
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.scoring.intervals import bootstrap_interval, speakers_of
+from speechbrain_moe.scoring.intervals import bootstrap_interval
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.speaker_draws import speaker_weights
 
 
 def eer(labels, scores, weights):
     return equal_error_rate(labels, scores, weights).eer
-
-
-def test_speakers_are_the_first_component():
-    assert speakers_of(["a/s/1.wav", "b/2.wav"]) == ["a", "b"]
-
-
-@pytest.mark.parametrize("path", ["1.wav", "/a/1.wav", ""])
-def test_paths_without_a_speaker_are_refused(path):
-    with pytest.raises(InputError, match="no speaker in the path"):
-        speakers_of([path])
 
 
 def test_estimate_is_the_metric_without_weights():

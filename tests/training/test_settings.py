@@ -1,7 +1,11 @@
 import pytest
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.training.settings import count_data, read_settings
+from speechbrain_moe.training.settings import (
+    check_same_model,
+    count_data,
+    read_settings,
+)
 
 YAML = """\
 seed: 1
@@ -55,7 +59,7 @@ def test_values_are_resolved_and_nothing_is_built(read):
 
 
 def test_an_override_of_an_unknown_key_is_refused_with_the_known_ones(read):
-    wanted = "train.yaml has no key n_expert: .*n_epochs, batch_size"
+    wanted = "train.yaml has no key n_expert .*n_epochs, batch_size"
     with pytest.raises(HyperparameterError, match=wanted) as caught:
         read(n_expert=4)
     assert "__set_seed" not in str(caught.value)
@@ -74,12 +78,12 @@ def test_a_missing_yaml_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize("key", ["n_epochs", "batch_size"])
 @pytest.mark.parametrize("value", [0, -1, 2.5, "many", "null", True])
 def test_a_number_that_is_none_is_refused_by_key(read, key, value):
-    with pytest.raises(HyperparameterError, match=f"{key} is .*1 or more"):
+    with pytest.raises(HyperparameterError, match=f"{key} is .*(1|2) or more"):
         read(**{key: value})
 
 
 def test_a_batch_of_one_is_refused(read):
-    wanted = "batch_size is 1: batch normalisation needs 2"
+    wanted = "batch_size is 1: choose a whole number of 2"
     with pytest.raises(HyperparameterError, match=wanted):
         read(batch_size=1)
 
@@ -110,3 +114,48 @@ def test_fewer_utterances_than_a_batch_are_refused(count, n_rows):
     wanted = f"batch_size is 4 and {n_rows} utterances of /data/dev"
     with pytest.raises(HyperparameterError, match=wanted):
         count(n_rows=n_rows)
+
+
+BAD = [
+    ("speeds", "1.0"),
+    ("speeds", "[1.0, null]"),
+    ("speeds", "[1.0, 0.001]"),
+    ("train_folder", "null"),
+]
+
+
+@pytest.mark.parametrize("key, value", BAD)
+def test_values_of_the_wrong_kind_are_refused_by_key(read, key, value):
+    with pytest.raises(HyperparameterError, match=f"{key} is .*choose"):
+        read(**{key: value})
+
+
+def test_what_is_counted_cannot_be_given(read):
+    with pytest.raises(HyperparameterError, match="no key n_speakers"):
+        read(n_speakers=7)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [1,", "a: 1\na: 2"])
+def test_a_broken_command_line_is_refused(hparams_file, text):
+    with pytest.raises(HyperparameterError, match="the command line"):
+        read_settings(hparams_file, text)
+
+
+def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
+    settings = {
+        "output_folder": str(tmp_path),
+        "seed": 1,
+        "speeds": [1.0],
+        "n_dev_speakers": 2,
+        "min_duration_s": 1.0,
+        "n_speakers": 0,
+        "top_k": 2,
+        "model": {"top_k": 2, "n_speakers": 0},
+    }
+    check_same_model(settings)
+    held = "seed: 1\nspeeds: [1.0]\nn_dev_speakers: 2\nmin_duration_s: 1.0\n"
+    held += "n_speakers: 9\ntop_k: 2\n"
+    (tmp_path / "hyperparams.yaml").write_text(held)
+    check_same_model(settings)
+    with pytest.raises(HyperparameterError, match="with top_k 2, now it is 1"):
+        check_same_model({**settings, "top_k": 1})

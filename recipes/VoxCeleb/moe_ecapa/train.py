@@ -27,6 +27,7 @@ from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.lobes.losses import balance_loss, expert_load, z_loss
 from speechbrain_moe.scoring.metrics import equal_error_rate
+from speechbrain_moe.scoring.speakers import check_labels
 from speechbrain_moe.scoring.trials import (
     check_trial_files,
     read_trials,
@@ -41,7 +42,11 @@ from speechbrain_moe.training.data import (
 from speechbrain_moe.training.memory import keep_freed_memory
 from speechbrain_moe.training.noises import prepare_noises
 from speechbrain_moe.training.rooms import prepare_rooms
-from speechbrain_moe.training.settings import count_data, read_settings
+from speechbrain_moe.training.settings import (
+    check_same_model,
+    count_data,
+    read_settings,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -121,8 +126,8 @@ class SpeakerBrain(sb.Brain):
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """After validation: log, and save with the dev EER as the key."""
-        if stage != sb.Stage.VALID:
-            return
+        if stage != sb.Stage.VALID or self.debug:
+            return  # a debug run sees too few utterances for an EER
         scores = trial_scores(
             self.dev_embeddings, self.dev_paths, self.dev_trials
         )
@@ -153,7 +158,8 @@ def prepare(settings):
     lists = [settings["trial_list"]] if settings["trial_list"] else []
     if lists:
         trials = read_trials(lists[0])
-        check_trial_files(trials, settings["trial_folder"])
+        check_labels(trials)
+        check_trial_files(trials, settings["trial_folder"], "trial_folder")
     prepared = prepare_voxceleb(
         train_folder=settings["train_folder"],
         save_folder=settings["save_folder"],
@@ -235,20 +241,23 @@ def fit(brain, settings):
 
 
 def finish(settings, device):
-    """Verify with the best checkpoint and export it."""
+    """Export the best checkpoint and verify with it."""
+    package = export_package(
+        settings["output_folder"], settings["package_folder"]
+    )
+    logger.info("exported to %s", package)
     trial_list, folder = settings["trial_list"], settings["trial_folder"]
     if trial_list is None:
-        logger.warning("trial_list is null: reporting on the dev speakers")
+        logger.warning(
+            "trial_list is null: reporting on the dev speakers, by which the "
+            "checkpoint was chosen; on other speakers expect a higher EER"
+        )
         trial_list = f"{settings['save_folder']}/dev_trials.txt"
         folder = settings["train_folder"]
     metrics = verify(
         settings["output_folder"], trial_list, folder, device=device
     )
     logger.info(say(metrics))
-    package = export_package(
-        settings["output_folder"], settings["package_folder"]
-    )
-    logger.info("exported to %s", package)
 
 
 def main(arguments):
@@ -258,13 +267,15 @@ def main(arguments):
     if settings["keep_freed_memory"]:
         keep_freed_memory()
     ddp_init_group(run_opts)
+    check_same_model(settings)
     run_on_main(prepare, kwargs={"settings": settings})
     settings, overrides = count_data(settings, overrides)
+    # Built before the folder's hyperparams.yaml is written over
+    with open(hparams_file, encoding="utf-8") as file:
+        hparams = load_hyperpyyaml(file, overrides)
     sb.create_experiment_directory(
         settings["output_folder"], hparams_file, overrides
     )
-    with open(hparams_file, encoding="utf-8") as file:
-        hparams = load_hyperpyyaml(file, overrides)
     brain = SpeakerBrain(
         dev_trials=read_trials(f"{settings['save_folder']}/dev_trials.txt"),
         modules=hparams["modules"],

@@ -26,15 +26,16 @@ import torch
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.cost import count_cost
-from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.inference.export import is_package, load_encoder
 from speechbrain_moe.inference.extract import embed_files
 from speechbrain_moe.report.det import plot_det
-from speechbrain_moe.scoring.intervals import bootstrap_interval, speakers_of
+from speechbrain_moe.scoring.intervals import bootstrap_interval
 from speechbrain_moe.scoring.metrics import (
     det_curve,
     equal_error_rate,
     min_dcf,
 )
+from speechbrain_moe.scoring.speakers import check_labels, speakers_of
 from speechbrain_moe.scoring.trials import (
     check_trial_files,
     read_trials,
@@ -67,9 +68,11 @@ def score_trials(encoder, trials, audio_folder):
     InputError
         If a file is missing or cannot be used.
     """
-    check_trial_files(trials, audio_folder)
+    check_trial_files(trials, audio_folder, "the audio folder")
     paths = sorted({*trials.enrol, *trials.test})
-    embeddings = embed_files(encoder.encode_batch, paths, audio_folder)
+    embeddings = embed_files(
+        encoder.encode_batch, paths, audio_folder, encoder.hparams.sample_rate
+    )
     return trial_scores(embeddings, paths, trials)
 
 
@@ -127,7 +130,9 @@ def describe(encoder, source):
         Folder name, device, parameters (total, active for one utterance),
         multiply-accumulates for 3 s, version and commit.
     """
-    cost = count_cost(encoder.mods.embedding_model)
+    cost = count_cost(
+        encoder.mods.embedding_model, n_mels=encoder.hparams.n_mels
+    )
     return {
         "encoder": Path(source).resolve().name,
         "device": device_name(encoder.device),
@@ -150,12 +155,15 @@ def device_name(device):
 
 def git_commit():
     """Commit of the checkout this file stands in, or "unknown"."""
-    answer = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-    )
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+        )
+    except OSError:  # no git here
+        return "unknown"
     return answer.stdout.strip() or "unknown"
 
 
@@ -205,7 +213,8 @@ def verify(source, trial_list, audio_folder, out_folder=None, device="cpu"):
     audio_folder : str or Path
         Folder that the list's paths are relative to.
     out_folder : str or Path, optional
-        Where to write; by default <source>/<name of the list>.
+        Where to write; by default a folder named after the list, in the
+        training's folder, or beside the package.
     device : str
         Where to compute.
 
@@ -220,6 +229,7 @@ def verify(source, trial_list, audio_folder, out_folder=None, device="cpu"):
         If anything given cannot be used.
     """
     trials = read_trials(trial_list)
+    check_labels(trials)
     encoder = load_encoder(source, device)
     scores = score_trials(encoder, trials, audio_folder)
     metrics = {
@@ -227,8 +237,10 @@ def verify(source, trial_list, audio_folder, out_folder=None, device="cpu"):
         **measure(trials, scores),
         **describe(encoder, source),
     }
-    name = Path(trial_list).stem
-    out_folder = Path(out_folder or Path(source) / name)
+    # A package holds nothing but its own files: an export replaces it
+    source = Path(source).resolve()
+    beside = source.parent if is_package(source) else source
+    out_folder = Path(out_folder or beside / Path(trial_list).stem)
     write_results(out_folder, trials, scores, metrics)
     return metrics
 
@@ -262,7 +274,7 @@ def main():
     parser.add_argument("source", help="training or package folder")
     parser.add_argument("trial_list", help='lines "label enrol test"')
     parser.add_argument("audio_folder", help="where the list's files are")
-    parser.add_argument("--out", help="default: <source>/<list's name>")
+    parser.add_argument("--out", help="default: a folder named after the list")
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     try:

@@ -1,0 +1,146 @@
+"""What the yaml's plain values may be, checked before anything is made.
+
+ * one table: key, kind, lowest and highest value
+ * the model's own constraints (divisibility, list lengths) are checked by
+   the model; this is for what would end in a traceback far from its cause
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import math
+
+from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.training.data import check_speeds
+
+WHOLE = {
+    "seed": 0,
+    "n_dev_speakers": 2,
+    "n_dev_trials": 2,
+    "n_epochs": 1,
+    "batch_size": 2,
+    "num_workers": 0,
+    "sample_rate": 1000,
+    "n_mels": 1,
+    "emb_dim": 1,
+    "gate_kernel_size": 1,
+    "expert_attention_channels": 1,
+    "expert_res2net_scale": 1,
+    "expert_se_channels": 1,
+    "margin_warmup_epochs": 0,
+    "n_warmup_steps": 0,
+    "n_noises": 1,
+    "n_rooms": 1,
+}
+NUMBERS = {
+    "crop_s": (0.1, 600),
+    "min_duration_s": (0, 600),
+    "margin": (0, math.pi / 2),
+    "scale": (1e-3, 1e4),
+    "balance_weight": (0, math.inf),
+    "z_weight": (0, math.inf),
+    "lr": (0, math.inf),
+    "lr_decay": (1e-9, 1),
+    "weight_decay": (0, math.inf),
+    "max_grad_norm": (0, math.inf),
+    "reverb_prob": (0, 1),
+    "noise_prob": (0, 1),
+    "drop_prob": (0, 1),
+    "snr_low_db": (-100, 100),
+    "snr_high_db": (-100, 100),
+}
+WHOLE_LISTS = (
+    "gate_channels",
+    "expert_channels",
+    "expert_kernel_sizes",
+    "expert_dilations",
+)
+FOLDERS = ("train_folder", "output_folder", "package_folder")
+
+
+def check_values(settings):
+    """Refuse values of the wrong kind or out of range.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key; keys that are not there are not looked at.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the key, the value and what it may be.
+
+    Example
+    -------
+    >>> check_values({"crop_s": 0})
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.HyperparameterError: crop_s is 0: choose a number
+    from 0.1 to 600
+    """
+    for key in settings.keys() & WHOLE.keys():
+        if not is_whole(settings[key], WHOLE[key]):
+            refuse(
+                key, settings[key], f"a whole number of {WHOLE[key]} or more"
+            )
+    for key in settings.keys() & NUMBERS.keys():
+        low, high = NUMBERS[key]
+        if not (is_number(settings[key]) and low <= settings[key] <= high):
+            refuse(key, settings[key], f"a number from {low:g} to {high:g}")
+    for key in settings.keys() & set(WHOLE_LISTS):
+        value = settings[key]
+        if not (is_list(value) and all(is_whole(v, 1) for v in value)):
+            refuse(key, value, "a list of whole numbers of 1 or more")
+    for key in settings.keys() & set(FOLDERS):
+        if not isinstance(settings[key], str):
+            refuse(key, settings[key], "a folder")
+    check_lists(settings)
+
+
+def check_lists(settings):
+    """Refuse speeds and expert_overrides that are no lists of their kind.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the key.
+    """
+    speeds = settings.get("speeds", [1.0])
+    if not (is_list(speeds) and all(map(is_number, speeds))):
+        refuse("speeds", speeds, "a list of factors, 1.0 first")
+    if speeds and not 0.5 <= min(speeds) <= max(speeds) <= 2:
+        refuse("speeds", speeds, "factors from 0.5 to 2")
+    check_speeds(list(speeds))
+    overrides = settings.get("expert_overrides")
+    fits = is_list(overrides) and all(isinstance(o, dict) for o in overrides)
+    if overrides is not None and not fits:
+        refuse("expert_overrides", overrides, "null or a list of dicts")
+
+
+def refuse(key, value, wanted):
+    """Raise the error that names key, value and what was wanted."""
+    shown = list(value) if is_list(value) else value
+    raise HyperparameterError(f"{key} is {shown!r}: choose {wanted}")
+
+
+def is_list(value):
+    """Whether a yaml value is a list."""
+    return isinstance(value, (list, tuple))
+
+
+def is_whole(value, lowest):
+    """Whether a yaml value is a whole number of at least lowest."""
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    return is_int and value >= lowest
+
+
+def is_number(value):
+    """Whether a yaml value is a finite number."""
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)

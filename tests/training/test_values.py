@@ -1,0 +1,35 @@
+import pytest
+
+from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.training.values import NUMBERS, WHOLE, check_values
+
+
+@pytest.mark.parametrize("key", WHOLE)
+@pytest.mark.parametrize("value", [-1, 2.5, "two", None, True, [1]])
+def test_what_is_no_whole_number_is_refused_by_key(key, value):
+    with pytest.raises(HyperparameterError, match=f"{key} is .* whole number"):
+        check_values({key: value})
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+@pytest.mark.parametrize("value", [-1000, "abc", None, float("nan"), [1.0]])
+def test_what_is_no_number_in_range_is_refused_by_key(key, value):
+    with pytest.raises(HyperparameterError, match=f"{key} is .* a number"):
+        check_values({key: value})
+
+
+@pytest.mark.parametrize("value", [64, None, [16, "a"], [16, 0]])
+def test_channels_are_a_list_of_whole_numbers(value):
+    with pytest.raises(HyperparameterError, match="expert_channels is"):
+        check_values({"expert_channels": value})
+
+
+@pytest.mark.parametrize("value", [{}, [None], "text", [[]]])
+def test_expert_overrides_are_dicts(value):
+    with pytest.raises(HyperparameterError, match="expert_overrides is"):
+        check_values({"expert_overrides": value})
+
+
+@pytest.mark.parametrize("speeds", [[1.0], [1.0, 0.9, 1.1]])
+def test_values_in_range_pass(speeds):
+    check_values({"speeds": speeds, "margin": 0, "n_epochs": 1, "lr": 1e-3})
