@@ -1,4 +1,4 @@
-"""The allocator setting that makes training on a CPU up to 1.8x faster.
+"""The allocator setting that makes training on a CPU faster.
 
  * glibc returns every block above 32 MB to the system when it is freed and
    asks for it again at the next layer; page faults then cost more than the
@@ -19,7 +19,7 @@ M_MMAP_MAX = -4
 def keep_freed_memory():
     """Make glibc keep freed memory in the process for the next layer.
 
-    Costs 26-38 % more resident memory. Does nothing on other C libraries.
+    Costs resident memory. Does nothing on other C libraries.
 
     Returns
     -------

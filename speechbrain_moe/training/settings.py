@@ -64,6 +64,11 @@ def read_settings(hparams_file, overrides=""):
         ) from error
     settings = parse(stream, hparams_file)
     check_values(settings)
+    if "top_k" in overrides and settings.get("selection") != "top_k":
+        raise HyperparameterError(
+            f"top_k is {overrides['top_k']!r}, but selection is "
+            f"{settings.get('selection')}: choose --selection=top_k too"
+        )
     return settings, overrides
 
 
@@ -144,7 +149,12 @@ def check_same_model(settings):
     if not before.is_file():
         return
     before = read_yaml(before)
-    fixed = [key for key in settings["model"] if key in settings]
+    plain = (bool, int, float, str, list, type(None))
+    fixed = [
+        key
+        for key in settings["model"]
+        if key in settings and isinstance(settings[key], plain)
+    ]
     for key in [*fixed, *SPLIT_KEYS]:
         if key not in COUNTED and before.get(key) != settings[key]:
             raise HyperparameterError(

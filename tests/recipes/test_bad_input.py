@@ -22,8 +22,14 @@ def own_corpus(tmp_path):
 BAD_VALUES = [
     ({"n_experts": 0}, "n_experts is 0"),
     ({"n_experts": "four"}, "n_experts is 'four'"),
-    ({"top_k": 5}, "top_k is 5 and n_experts is 4.*choose top_k from 1 to 4"),
-    ({"top_k": 0}, "top_k is 0"),
+    (
+        {"selection": "top_k", "top_k": 5},
+        "top_k is 5 and n_experts is 4.*choose top_k from 1 to 4",
+    ),
+    ({"selection": "top_k", "top_k": 0}, "top_k is 0"),
+    ({"top_k": 1}, "selection is soft: choose --selection=top_k too"),
+    ({"crop_s": 0}, "crop_s is 0: choose"),
+    ({"trial_folder": "nowhere"}, "nowhere.*trial_folder"),
     ({"selection": "hard"}, "selection is 'hard': choose one of soft"),
     ({"loss": "softmax"}, "loss is 'softmax': choose one of aam_softmax"),
     ({"expert_overrides": "[{}]"}, "expert_overrides has 1 entries"),
@@ -50,7 +56,9 @@ def test_bad_values_name_the_key_and_the_mend(
 
 
 def test_command_ends_in_one_line_and_status_2(corpus, small_yaml, tmp_path):
-    given = arguments(small_yaml, corpus, tmp_path / "out", top_k=9)
+    given = arguments(
+        small_yaml, corpus, tmp_path / "out", selection="top_k", top_k=9
+    )
     command = [sys.executable, train.__file__, *given]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
@@ -94,6 +102,15 @@ def test_trial_of_a_missing_file_stops_before_training(
     with pytest.raises(InputError, match="id08/s01/00000.wav"):
         train.main(arguments(small_yaml, own_corpus, tmp_path / "out"))
     assert not (tmp_path / "out/train_log.txt").exists()
+
+
+def test_list_that_contradicts_its_speakers_stops_before_training(
+    own_corpus, small_yaml, tmp_path
+):
+    path = own_corpus / "meta/veri_test.txt"
+    path.write_text("0 id08/s01/00000.wav id08/s01/00001.wav\n")
+    with pytest.raises(InputError, match="0 id08/s01/00000.wav"):
+        train.main(arguments(small_yaml, own_corpus, tmp_path / "out"))
 
 
 def test_broken_test_file_is_named_by_verify(own_corpus, small_yaml, tmp_path):

@@ -1,7 +1,8 @@
 import json
+import shutil
 
 import pytest
-from results_table import as_table, read_row, replace_table
+from results_table import as_table, compare, read_row, replace_table
 
 from speechbrain_moe.errors import InputError
 
@@ -45,7 +46,7 @@ def run(tmp_path):
 
 
 def test_row_is_read_from_the_files_of_the_run(run):
-    assert read_row(run) == [
+    assert read_row(run, "veri_test") == [
         "MoE, 4 x C=64, top-2",
         "6.03 [4.00, 8.26]",
         "0.410 [0.300, 0.500]",
@@ -62,13 +63,13 @@ def test_row_is_read_from_the_files_of_the_run(run):
 def test_one_expert_is_called_by_its_own_name(run):
     text = SETTINGS.replace("n_experts: 4", "n_experts: 1")
     (run / "hyperparams.yaml").write_text(text)
-    assert read_row(run)[0] == "ECAPA-TDNN, C=64"
+    assert read_row(run, "veri_test")[0] == "ECAPA-TDNN, C=64"
 
 
 def test_unfinished_run_is_refused_by_name(run):
     (run / "veri_test/metrics.json").unlink()
-    with pytest.raises(InputError, match="run holds 0 metrics.json"):
-        read_row(run)
+    with pytest.raises(InputError, match="metrics.json: no such file"):
+        read_row(run, "veri_test")
 
 
 def test_table_replaces_what_stood_between_the_marks(tmp_path):
@@ -86,3 +87,30 @@ def test_file_without_marks_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="has no"):
         replace_table(path, "table")
     assert path.read_text() == "text"
+
+
+def write_scores(run, scores):
+    """Trials of three speakers with these scores."""
+    files = ["a/s/1.wav", "a/s/2.wav", "b/s/1.wav", "b/s/2.wav"]
+    files += ["c/s/1.wav", "c/s/2.wav"]
+    pairs = [(x, y) for i, x in enumerate(files) for y in files[i + 1 :]]
+    lines = [
+        f"{int(x[0] == y[0])} {x} {y} {score}\n"
+        for (x, y), score in zip(pairs, scores)
+    ]
+    (run / "veri_test" / "scores.txt").write_text("".join(lines))
+
+
+def test_training_against_itself_differs_by_nothing(run):
+    write_scores(run, [0.9 - 0.05 * i for i in range(15)])
+    said = compare(run, run, "veri_test")
+    assert "+0.00 [+0.00, +0.00]" in said and "p = 1.00" in said
+
+
+def test_trainings_that_scored_other_trials_are_not_compared(run, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    write_scores(run, range(15))
+    write_scores(other, range(14))
+    with pytest.raises(InputError, match="scored other trials"):
+        compare(run, other, "veri_test")

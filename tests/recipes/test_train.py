@@ -22,7 +22,8 @@ def trained(corpus, small_yaml, tmp_path_factory):
     out = tmp_path_factory.mktemp("trained") / "out"
     command = [sys.executable, "-W", "error::DeprecationWarning"]
     command += [train.__file__]
-    command += arguments(small_yaml, corpus, out, n_epochs=2)
+    changes = {"n_epochs": 2, "selection": "top_k"}
+    command += arguments(small_yaml, corpus, out, **changes)
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return out
@@ -78,11 +79,45 @@ def test_second_call_goes_on_from_the_last_epoch(
     trained, corpus, small_yaml, tmp_path
 ):
     before = (trained / "train_log.txt").read_text()
-    changes = {"n_epochs": 3, "package_folder": tmp_path / "package"}
+    changes = {"n_epochs": 3, "selection": "top_k"}
+    changes["package_folder"] = tmp_path / "package"
     train.main(arguments(small_yaml, corpus, trained, **changes))
     after = (trained / "train_log.txt").read_text()
     assert after.startswith(before)
     assert after.count("epoch: ") == 3
+
+
+def test_a_changed_model_leaves_a_finished_training_as_it_was(
+    trained, corpus, small_yaml
+):
+    before = (trained / "hyperparams.yaml").read_text()
+    given = arguments(small_yaml, corpus, trained, selection="soft")
+    with pytest.raises(InputError, match="holds a training with selection"):
+        train.main(given)
+    assert (trained / "hyperparams.yaml").read_text() == before
+
+
+def test_debug_run_ends_well_and_exports_nothing(corpus, small_yaml, tmp_path):
+    given = arguments(small_yaml, corpus, tmp_path / "out")
+    command = [sys.executable, train.__file__, *given, "--debug"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "out/package").exists()
+
+
+def test_other_mels_are_carried_into_package_and_metrics(
+    corpus, small_yaml, tmp_path
+):
+    out = tmp_path / "out"
+    train.main(arguments(small_yaml, corpus, out, n_mels=40))
+    assert (out / "veri_test/metrics.json").is_file()
+
+
+def test_result_is_written_where_there_is_no_git(monkeypatch):
+    import verify
+
+    monkeypatch.setenv("PATH", "")
+    assert verify.git_commit() == "unknown"
 
 
 def test_test_only_without_a_checkpoint_is_refused(
@@ -95,9 +130,9 @@ def test_test_only_without_a_checkpoint_is_refused(
 
 SWITCHES = [
     *({"n_experts": n} for n in range(2, 9)),
-    {"n_experts": 3, "top_k": 3},
-    {"top_k": 1},
-    {"selection": "soft"},
+    {"selection": "top_k", "n_experts": 3, "top_k": 3},
+    {"selection": "top_k", "top_k": 1},
+    {"selection": "top_k"},
     {"precision": "bf16"},
     {"selection": "uniform"},
     {"gate_input": "normalised", "loss": "arcface"},

@@ -396,7 +396,7 @@ def test_all_broken_names_the_first_and_the_list(tmp_path):
 @pytest.mark.parametrize("key", ["trial_lists", "metadata"])
 def test_missing_file_names_its_key(prepare, tmp_path, key):
     path = tmp_path / "absent"
-    with refuse(PreparationError, key, "absent"):
+    with refuse(PreparationError, key.rstrip("s"), "absent"):
         prepare(**{key: [path] if key == "trial_lists" else path})
 
 
@@ -406,7 +406,7 @@ def test_missing_file_names_its_key(prepare, tmp_path, key):
 )
 def test_bad_trial_list_names_key_file_and_form(prepare, tmp_path, row, word):
     path = write_list(tmp_path / "v.txt", row)
-    with refuse(PreparationError, "trial_lists", "v.txt", word):
+    with refuse(PreparationError, "trial_list", "v.txt", word):
         prepare(trial_lists=[path])
 
 
@@ -448,7 +448,7 @@ def test_two_speakers_must_stay_for_training(prepare):
 def test_trial_lists_that_bar_everyone_are_named(prepare, tmp_path):
     rows = [f"1 id{n}/a/1.wav id{n}/b/1.wav" for n in range(8)]
     path = write_list(tmp_path / "v.txt", *rows)
-    with refuse(PreparationError, "trial_lists", "0 speakers are left"):
+    with refuse(PreparationError, "trial_list", "0 speakers are left"):
         prepare(trial_lists=[path])
 
 

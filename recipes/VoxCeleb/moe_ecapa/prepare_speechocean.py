@@ -184,12 +184,15 @@ def _write_meta(table, meta, out_folder, format):
     """Write both lists with the suffix of the format."""
     folder = out_folder / "meta"
     _replace(folder / "utterances.csv", partial(table.to_csv, index=False))
-    lines = (meta / "veri_test.txt").read_text().splitlines()
+    lines = (meta / "veri_test.txt").read_text(encoding="utf-8").splitlines()
     text = "".join(
         f"{label} {_renamed(enrol, format)} {_renamed(test, format)}\n"
         for label, enrol, test in map(str.split, lines)
     )
-    _replace(folder / "veri_test.txt", lambda aside: aside.write_text(text))
+    _replace(
+        folder / "veri_test.txt",
+        lambda aside: aside.write_text(text, encoding="utf-8"),
+    )
     (folder / "missing.csv").unlink(missing_ok=True)
     return folder / "veri_test.txt"
 

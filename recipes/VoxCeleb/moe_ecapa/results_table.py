@@ -5,6 +5,7 @@
 
  * one row a training, in the order given; every number is read from what
    train.py and verify.py wrote
+ * below it, each training against the last by the paired test over speakers
  * with --write, replaces what stands between the results marks of a file
 
 Authors
@@ -18,10 +19,14 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 import ruamel.yaml
 from verify import write_whole
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.scoring.metrics import equal_error_rate
+from speechbrain_moe.scoring.paired import paired_bootstrap
+from speechbrain_moe.scoring.speakers import speakers_of
 
 HEADER = (
     "system",
@@ -38,13 +43,15 @@ HEADER = (
 BEGIN, END = "<!-- results:", "<!-- end of results -->"
 
 
-def read_row(folder):
+def read_row(folder, trial_list):
     """What a finished training says of itself.
 
     Arguments
     ---------
     folder : str or Path
         A training's output_folder.
+    trial_list : str
+        Name of the list that was scored, without its suffix.
 
     Returns
     -------
@@ -57,13 +64,13 @@ def read_row(folder):
         If the training is not finished.
     """
     folder = Path(folder)
-    found = sorted(folder.glob("*/metrics.json"))
-    if len(found) != 1:
+    path = folder / trial_list / "metrics.json"
+    if not path.is_file():
         raise InputError(
-            f"{folder} holds {len(found)} metrics.json, wanted one: give the "
-            "output_folder of a finished training"
+            f"{path}: no such file; give the output_folder of a finished "
+            "training, and --list if it was scored on another list"
         )
-    said = json.loads(found[0].read_text(encoding="utf-8"))
+    said = json.loads(path.read_text(encoding="utf-8"))
     with open(folder / "hyperparams.yaml", encoding="utf-8") as file:
         settings = ruamel.yaml.YAML().load(file)
     return [
@@ -137,6 +144,69 @@ def time_of(line):
     return datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S")
 
 
+def read_scores(folder, trial_list):
+    """Trials and scores that verify.py wrote.
+
+    Arguments
+    ---------
+    folder : str or Path
+        A training's output_folder.
+    trial_list : str
+        Name of the list, without its suffix.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns label, enrol, test, score.
+    """
+    path = Path(folder) / trial_list / "scores.txt"
+    names = ["label", "enrol", "test", "score"]
+    return pd.read_csv(path, sep=" ", names=names)
+
+
+def compare(folder, reference, trial_list):
+    """A sentence on how a training differs from another one.
+
+    Arguments
+    ---------
+    folder, reference : str or Path
+        Output folders of two trainings that scored the same list.
+    trial_list : str
+        Name of the list, without its suffix.
+
+    Returns
+    -------
+    str
+        Difference of the EERs, its interval and p-value.
+
+    Raises
+    ------
+    InputError
+        If the two scored other trials.
+    """
+    a = read_scores(reference, trial_list)
+    b = read_scores(folder, trial_list)
+    if not a[["enrol", "test"]].equals(b[["enrol", "test"]]):
+        raise InputError(
+            f"{folder} and {reference} scored other trials: run verify.py on "
+            "the same list for both"
+        )
+    found = paired_bootstrap(
+        lambda y, s, w: equal_error_rate(y, s, w).eer,
+        a.label.to_numpy(),
+        a.score.to_numpy(),
+        b.score.to_numpy(),
+        speakers_of(a.enrol),
+        speakers_of(a.test),
+    )
+    return (
+        f"EER of {read_row(folder, trial_list)[0]} less that of "
+        f"{read_row(reference, trial_list)[0]}: {found.difference:+.2f} "
+        f"[{found.low:+.2f}, {found.high:+.2f}], paired test over speakers "
+        f"p = {found.p_value:.2f}.\n"
+    )
+
+
 def as_table(rows):
     """A table in Markdown.
 
@@ -182,10 +252,14 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", help="finished trainings")
+    parser.add_argument("--list", default="veri_test", help="list's name")
     parser.add_argument("--write", nargs="*", type=Path, default=[])
     given = parser.parse_args()
     try:
-        table = as_table([read_row(folder) for folder in given.folders])
+        *others, last = given.folders
+        rows = [read_row(folder, given.list) for folder in given.folders]
+        said = [compare(folder, last, given.list) for folder in others]
+        table = "\n".join([as_table(rows), *said])
         for path in given.write:
             replace_table(path, table)
     except InputError as error:

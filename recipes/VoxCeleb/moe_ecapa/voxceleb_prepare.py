@@ -150,7 +150,7 @@ def _at_least_two(value, key):
 
 def _key(arguments, files, trial_lists, metadata):
     """Return the hash of everything that the outputs depend on."""
-    named = [("trial_lists", path) for path in trial_lists]
+    named = [("trial_list", path) for path in trial_lists]
     named += [("metadata", metadata)] if metadata else []
     for key, path in named:
         if not Path(path).is_file():
@@ -170,7 +170,9 @@ def _sha256(path):
 def _previous(save_folder, key):
     """Return the earlier Preparation if its key and outputs still hold."""
     try:
-        record = json.loads((save_folder / "prepared.json").read_text())
+        record = json.loads(
+            (save_folder / "prepared.json").read_text(encoding="utf-8")
+        )
         hashes = {name: _sha256(save_folder / name) for name in OUTPUTS}
         if (record["key"], record["outputs"]) == (key, hashes):
             logger.info("%s is up to date: preparation skipped", save_folder)
@@ -188,7 +190,10 @@ def _seal(save_folder, key, counts):
     hashes = {name: _sha256(save_folder / name) for name in OUTPUTS}
     record = {"key": key, "counts": counts, "outputs": hashes}
     text = json.dumps(record, indent=1)
-    _replace(save_folder / "prepared.json", lambda path: path.write_text(text))
+    _replace(
+        save_folder / "prepared.json",
+        lambda path: path.write_text(text, encoding="utf-8"),
+    )
     return _result(save_folder, counts, remade=True)
 
 

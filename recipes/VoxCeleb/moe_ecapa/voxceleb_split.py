@@ -52,11 +52,11 @@ def trial_speakers(trial_lists):
         try:
             trials = read_trials(path)
         except TrialListError as error:
-            raise PreparationError(f"trial_lists: {error}") from error
+            raise PreparationError(f"trial_list: {error}") from error
         for side in {*trials.enrol, *trials.test}:
             if side.count("/") < 2:
                 raise PreparationError(
-                    f"trial_lists: {path} names {side}, whose speaker cannot "
+                    f"trial_list: {path} names {side}, whose speaker cannot "
                     "be told; write the paths as speaker/session/utterance"
                 )
             speakers.add(side.split("/")[-3])
@@ -112,7 +112,7 @@ def _candidates(spk_ids, n_dev_speakers):
     if n_dev_speakers > min(len(able), len(sizes) - 2):
         raise PreparationError(
             f"n_dev_speakers: {n_dev_speakers} wanted; without those of "
-            f"trial_lists, {len(sizes)} speakers are left, {len(able)} with "
+            f"trial_list, {len(sizes)} speakers are left, {len(able)} with "
             "two usable files, and two must stay for training. Lower "
             "n_dev_speakers, add speakers, or correct trial_lists"
         )
