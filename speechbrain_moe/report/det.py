@@ -13,13 +13,13 @@ Authors
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from scipy.special import ndtri  # scipy.stats.norm.ppf, without scipy.stats
 
 from speechbrain_moe.errors import InputError, MissingPackageError
+from speechbrain_moe.files import write_whole
 from speechbrain_moe.scoring.metrics import DetCurve, curve_eer
 
 TICKS = (
@@ -59,9 +59,8 @@ def plot_det(curves: dict[str, DetCurve], path, title: str | None = None):
 
     Example
     -------
-    >>> import tempfile
     >>> from speechbrain_moe.scoring.metrics import det_curve
-    >>> path = Path(tempfile.mkdtemp()) / "det.png"
+    >>> path = getfixture("tmp_path") / "det.png"
     >>> curve = det_curve([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9])
     >>> plot_det({"ECAPA": curve}, path)
     >>> path.read_bytes()[1:4]
@@ -80,7 +79,7 @@ def plot_det(curves: dict[str, DetCurve], path, title: str | None = None):
         axes.set_title(title)
     # below the axes: inside, it would hide the curves of weak systems
     figure.legend(loc="outside lower center", ncols=2, handlelength=3.5)
-    _save(figure, Path(path))
+    write_whole(path, partial(figure.savefig, format="png"))
 
 
 def _new_figure():
@@ -141,13 +140,3 @@ def _label_axes(axes, low, high):
     axes.set_axisbelow(True)
     axes.set_xlabel("False alarms (% of nontarget trials)")
     axes.set_ylabel("Misses (% of target trials)")
-
-
-def _save(figure, path):
-    """Write the PNG aside, then put it in place."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        figure.savefig(aside, format="png")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)

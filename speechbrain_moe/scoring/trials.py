@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.files import write_whole
 
 BLOCK = 50_000  # trials scored at a time: bounds memory, not speed
 
@@ -122,13 +123,7 @@ def write_trials(path, trials: Trials) -> None:
                 "trial list cannot; rename the file"
             )
     text = "".join(f"{int(y)} {e} {t}\n" for y, e, t in zip(*trials))
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(path, text)
 
 
 def check_trial_files(

@@ -20,6 +20,7 @@ import soundfile as sf
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_moe.errors import AudioError
+from speechbrain_moe.files import write_whole
 
 logger = get_logger(__name__)
 
@@ -163,10 +164,12 @@ def write_wav(path, wav, rate):
     '/.../a.wav'
     """
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    sf.write(partial, wav, rate, subtype="PCM_16", format="WAV")
-    os.replace(partial, path)
+    write_whole(
+        path,
+        lambda aside: sf.write(
+            aside, wav, rate, subtype="PCM_16", format="WAV"
+        ),
+    )
     return str(path)
 
 
@@ -247,8 +250,8 @@ def write_sound_list(csv_path, paths, key):
     key_path.unlink(missing_ok=True)
     rows = [_row(i, path) for i, path in enumerate(paths)]
     csv_path.parent.mkdir(parents=True, exist_ok=True)
-    _write_text(csv_path, pd.DataFrame(rows).to_csv(index=False))
-    _write_text(key_path, _as_text(key))
+    write_whole(csv_path, pd.DataFrame(rows).to_csv(index=False))
+    write_whole(key_path, _as_text(key))
     logger.info("%s: %d files", csv_path, len(rows))
     return str(csv_path)
 
@@ -286,9 +289,3 @@ def _row(i, path):
         "wav_format": FORMATS[Path(path).suffix.lower()],
         "wav_opts": "",
     }
-
-
-def _write_text(path, text):
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -24,9 +24,11 @@ def axes(monkeypatch, tmp_path):
 
     def plot(curves, **options):
         figures = []
-        monkeypatch.setattr(det, "_save", lambda fig, _: figures.append(fig))
+        monkeypatch.setattr(
+            det, "write_whole", lambda _, save: figures.append(save.func)
+        )
         det.plot_det(curves, tmp_path / "det.png", **options)
-        return figures[0].axes[0]
+        return figures[0].__self__.axes[0]
 
     return plot
 
@@ -44,7 +46,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(det.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         det.plot_det({"dense": curve(2)}, path)
     assert path.read_text() == "old"

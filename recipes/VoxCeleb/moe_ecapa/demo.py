@@ -24,9 +24,10 @@ import torch
 from baselines import mean_log_mel_scores, median_pitch_scores
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.inference.speaker import SpeakerRecognition
-from verify import score_trials, write_whole
+from verify import score_trials
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.experiment import read_graph, to_text
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import read_trials

@@ -28,6 +28,7 @@ import soundfile
 from tqdm import tqdm
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ def _refuse_missing(rows, out_folder, reasons):
         return
     missing = out_folder / "meta" / "missing.csv"
     rows = rows.assign(reason=reasons)[["source_utt", "path", "reason"]]
-    _replace(missing, lambda aside: rows.to_csv(aside, index=False))
+    write_whole(missing, lambda aside: rows.to_csv(aside, index=False))
     first = rows.iloc[0]
     raise CorpusError(
         f"{len(rows)} source files are missing or broken, the first is "
@@ -160,7 +161,7 @@ def _convert(job, format):
     write = partial(
         soundfile.write, data=samples, samplerate=rate, **FORMATS[format]
     )
-    _replace(target, write)
+    write_whole(target, write)
     return "written"
 
 
@@ -172,27 +173,16 @@ def _frames(path):
         return 0
 
 
-def _replace(path, write):
-    """Write a file aside, then put it in place in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    write(aside)
-    os.replace(aside, path)
-
-
 def _write_meta(table, meta, out_folder, format):
     """Write both lists with the suffix of the format."""
     folder = out_folder / "meta"
-    _replace(folder / "utterances.csv", partial(table.to_csv, index=False))
+    write_whole(folder / "utterances.csv", partial(table.to_csv, index=False))
     lines = (meta / "veri_test.txt").read_text(encoding="utf-8").splitlines()
     text = "".join(
         f"{label} {_renamed(enrol, format)} {_renamed(test, format)}\n"
         for label, enrol, test in map(str.split, lines)
     )
-    _replace(
-        folder / "veri_test.txt",
-        lambda aside: aside.write_text(text, encoding="utf-8"),
-    )
+    write_whole(folder / "veri_test.txt", text)
     (folder / "missing.csv").unlink(missing_ok=True)
     return folder / "veri_test.txt"
 

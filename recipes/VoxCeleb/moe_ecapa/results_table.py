@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pandas as pd
 import ruamel.yaml
-from verify import write_whole
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.files import write_whole
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.paired import paired_bootstrap
 from speechbrain_moe.scoring.speakers import speakers_of

@@ -190,15 +190,17 @@ def _write_lists(out, jobs, n_per_class, seed):
     """Write the table of utterances and the trials of the test voices."""
     import pandas
 
+    from speechbrain_moe.files import write_whole
     from speechbrain_moe.scoring.trial_design import make_trials
     from speechbrain_moe.scoring.trials import write_trials
 
     table = pandas.DataFrame([row for job in jobs for row in _read_record(job)])
     first = "path spk_id part session duration_s gender variant text_id".split()
     table = table[[*first, *table.columns.difference(first, sort=False)]]
-    aside = out / "meta" / "utterances.csv.tmp"
-    table.to_csv(aside, index=False, lineterminator="\n")
-    aside.replace(out / "meta" / "utterances.csv")
+    write_whole(
+        out / "meta" / "utterances.csv",
+        lambda aside: table.to_csv(aside, index=False, lineterminator="\n"),
+    )
     test = table[table["part"] == "test"]
     trials = make_trials(test["path"], test["spk_id"], n_per_class, seed)
     write_trials(out / "meta" / "veri_test.txt", trials)

@@ -15,7 +15,6 @@ Authors
 import argparse
 import json
 import logging
-import os
 import subprocess
 import sys
 from functools import partial
@@ -25,6 +24,7 @@ import torch
 
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.cost import count_cost
 from speechbrain_moe.inference.export import is_package, load_encoder
 from speechbrain_moe.inference.extract import embed_files
@@ -165,13 +165,6 @@ def git_commit():
     except OSError:  # no git here
         return "unknown"
     return answer.stdout.strip() or "unknown"
-
-
-def write_whole(path, text):
-    """Write a text file aside, then put it in place."""
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
 
 
 def write_results(out_folder, trials, scores, metrics):

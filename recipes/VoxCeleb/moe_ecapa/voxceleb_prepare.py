@@ -24,6 +24,7 @@ from typing import NamedTuple
 from voxceleb_scan import PreparationError, list_files, read_headers
 from voxceleb_split import hold_out, trial_speakers
 
+from speechbrain_moe.files import write_whole
 from speechbrain_moe.scoring.trial_design import make_trials
 from speechbrain_moe.scoring.trials import write_trials
 
@@ -190,10 +191,7 @@ def _seal(save_folder, key, counts):
     hashes = {name: _sha256(save_folder / name) for name in OUTPUTS}
     record = {"key": key, "counts": counts, "outputs": hashes}
     text = json.dumps(record, indent=1)
-    _replace(
-        save_folder / "prepared.json",
-        lambda path: path.write_text(text, encoding="utf-8"),
-    )
+    write_whole(save_folder / "prepared.json", text)
     return _result(save_folder, counts, remade=True)
 
 
@@ -206,17 +204,10 @@ def _result(save_folder, counts, remade):
     return Preparation(**counts, **paths, remade=remade)
 
 
-def _replace(path, write):
-    """Write a file aside, then put it in place in one step."""
-    aside = path.with_name(path.name + ".part")
-    write(aside)
-    os.replace(aside, path)
-
-
 def _write_csv(path, table):
     """Write a table in one step, with the same bytes on every system."""
     form = {"lineterminator": "\n", "errors": "backslashreplace"}
-    _replace(path, lambda aside: table.to_csv(aside, index=False, **form))
+    write_whole(path, lambda aside: table.to_csv(aside, index=False, **form))
 
 
 def _usable(headers, folder, broken_csv):
