@@ -9,6 +9,7 @@ Authors
 """
 
 import math
+from pathlib import Path
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.data import check_speeds
@@ -95,7 +96,27 @@ def check_values(settings):
     for key in settings.keys() & set(FOLDERS):
         if not isinstance(settings[key], str):
             refuse(key, settings[key], "a folder")
+    check_save_folder(settings)
     check_lists(settings)
+
+
+def check_save_folder(settings):
+    """Refuse another save_folder than a training folder is read by.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+
+    Raises
+    ------
+    HyperparameterError
+        If it is not <output_folder>/save.
+    """
+    if "output_folder" in settings and "save_folder" in settings:
+        wanted = Path(settings["output_folder"]) / "save"
+        if Path(settings["save_folder"]) != wanted:
+            refuse("save_folder", settings["save_folder"], f"{wanted}")
 
 
 def check_lists(settings):

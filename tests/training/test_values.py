@@ -33,3 +33,9 @@ def test_expert_overrides_are_dicts(value):
 @pytest.mark.parametrize("speeds", [[1.0], [1.0, 0.9, 1.1]])
 def test_values_in_range_pass(speeds):
     check_values({"speeds": speeds, "margin": 0, "n_epochs": 1, "lr": 1e-3})
+
+
+def test_save_folder_stays_inside_the_output_folder():
+    check_values({"output_folder": "a/b", "save_folder": "a/b/save"})
+    with pytest.raises(HyperparameterError, match="save_folder is 'c'"):
+        check_values({"output_folder": "a/b", "save_folder": "c"})

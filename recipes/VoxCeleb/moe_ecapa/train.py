@@ -160,7 +160,7 @@ def prepare(settings):
         trials = read_trials(lists[0])
         check_labels(trials)
         check_trial_files(trials, settings["trial_folder"], "trial_folder")
-    prepared = prepare_voxceleb(
+    prepare_voxceleb(
         train_folder=settings["train_folder"],
         save_folder=settings["save_folder"],
         trial_lists=lists,
@@ -171,7 +171,6 @@ def prepare(settings):
         sample_rate=settings["sample_rate"],
         seed=settings["seed"],
     )
-    logger.info("prepared: %s", prepared)
     prepare_augmentation(settings)
 
 
@@ -275,6 +274,12 @@ def main(arguments):
         hparams = load_hyperpyyaml(file, overrides)
     sb.create_experiment_directory(
         settings["output_folder"], hparams_file, overrides
+    )
+    logger.info(
+        "training on %d speakers, %d steps an epoch; lists in %s",
+        len(settings["speakers"]),
+        settings["steps_per_epoch"],
+        settings["save_folder"],
     )
     brain = SpeakerBrain(
         dev_trials=read_trials(f"{settings['save_folder']}/dev_trials.txt"),
