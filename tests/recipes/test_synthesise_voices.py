@@ -3,6 +3,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 
 import baselines
 import numpy as np
@@ -53,6 +54,26 @@ def table(corpus):
 def test_two_runs_agree_to_the_byte(corpus, tmp_path):
     make(tmp_path, n_jobs=1)
     assert hashes(tmp_path) == hashes(corpus)
+
+
+def test_speech_does_not_depend_on_the_second_it_is_made_in(recipe_folder):
+    """eSpeak's own seed is the time in seconds."""
+    code = (
+        "import hashlib, speak; sound = speak.Speaker()('the quick brown fox "
+        "jumps over the lazy dog', 'en-029+f2'); "
+        "print(hashlib.sha256(sound.tobytes()).hexdigest())"
+    )
+    said = set()
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=recipe_folder,
+            capture_output=True,
+            text=True,
+        )
+        said.add(done.stdout)
+        time.sleep(1.1)
+    assert len(said) == 1 and len(said.pop()) == 65
 
 
 def test_another_seed_makes_other_files(corpus, tmp_path):

@@ -2,8 +2,8 @@
 
  * Speech is eSpeak NG's, from the wheel espeakng-loader and through ctypes:
    no program to install, nothing downloaded beyond that wheel.
- * eSpeak keeps a state that nothing resets: in one process the same sentence
-   comes out in two ways. Fresh processes with the same calls agree.
+ * eSpeak seeds its random numbers by the clock and keeps a state between
+   sentences: with the seed set, fresh processes with the same calls agree.
  * An unknown variant is no error to eSpeak, which then says it in the plain
    voice: take names from `voice_plan.list_variants` only.
  * Signals are float64 at SAMPLE_RATE, and filtering is numpy's FFT alone,
@@ -95,6 +95,7 @@ class Speaker:
             If eSpeak does not know the accent.
         """
         self.pieces.clear()
+        self.lib.espeak_ng_SetRandSeed(ctypes.c_long(1))  # not the clock
         if self.lib.espeak_SetVoiceByName(voice.encode()) != 0:
             raise RuntimeError(f"eSpeak NG does not know the voice {voice!r}")
         # Volume 40: at the default of 100 a third of the variants clip.
