@@ -197,34 +197,23 @@ def prepare_augmentation(settings):
     )
 
 
-def make_datasets(settings, label_encoder):
-    """Training crops and dev utterances."""
-    save_folder = settings["save_folder"]
-    train = train_dataset(
-        f"{save_folder}/train.csv",
-        settings["train_folder"],
-        label_encoder,
-        settings["crop_s"],
-        settings["speeds"],
-        settings["sample_rate"],
-    )
-    dev = utterance_dataset(
-        f"{save_folder}/dev.csv",
-        settings["train_folder"],
-        settings["sample_rate"],
-    )
-    return train, dev
-
-
 def fit(brain, settings):
     """Train to the last epoch, from the last checkpoint if there is one."""
-    hparams = brain.hparams
+    hparams, save_folder = brain.hparams, settings["save_folder"]
+    folder, rate = settings["train_folder"], settings["sample_rate"]
+    labels = hparams.label_encoder
     fill_labels(
-        hparams.label_encoder,
-        settings["speakers"],
-        f"{settings['save_folder']}/label_encoder.txt",
+        labels, settings["speakers"], f"{save_folder}/label_encoder.txt"
     )
-    train, dev = make_datasets(settings, hparams.label_encoder)
+    train = train_dataset(
+        f"{save_folder}/train.csv",
+        folder,
+        labels,
+        settings["crop_s"],
+        settings["speeds"],
+        rate,
+    )
+    dev = utterance_dataset(f"{save_folder}/dev.csv", folder, rate)
     brain.fit(
         hparams.epoch_counter,
         train,
