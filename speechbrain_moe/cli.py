@@ -23,7 +23,7 @@ def verify(given):
 
     encoder = load_encoder(given.model, given.device)
     enrol, test = (
-        embed_file(encoder.encode_batch, path)
+        embed_file(encoder.encode_batch, path, encoder.hparams.sample_rate)
         for path in (given.enrol, given.test)
     )
     # Unit length is the encoder's contract, so the cosine is the product.

@@ -20,7 +20,7 @@ from torch import nn
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.gate import check_n_experts
-from speechbrain_moe.lobes.padding import frame_counts
+from speechbrain_moe.lobes.padding import relative_lengths
 
 FIXED = ("input_size", "lin_neurons", "device", "activation", "self")
 EXPERT_KEYS = sorted(
@@ -60,7 +60,8 @@ class ExpertBank(nn.Module):
     >>> small = {"channels": [8, 8, 8, 8, 24], "res2net_scale": 2}
     >>> bank = ExpertBank(n_experts=3, emb_dim=16, expert=small).eval()
     >>> expert_ids = torch.tensor([[2], [0]])
-    >>> bank(torch.randn(2, 20, 80), torch.ones(2), expert_ids).shape
+    >>> counts = torch.tensor([20, 15])
+    >>> bank(torch.randn(2, 20, 80), counts, expert_ids).shape
     torch.Size([2, 1, 16])
     """
 
@@ -86,7 +87,7 @@ class ExpertBank(nn.Module):
             for override in overrides
         )
 
-    def forward(self, feats, lengths, expert_ids):
+    def forward(self, feats, counts, expert_ids):
         """Run chosen experts, once for each length, with the padding cut off.
 
         ECAPA_TDNN reflects the end of its input at each layer. Padding would
@@ -97,8 +98,8 @@ class ExpertBank(nn.Module):
         ---------
         feats : torch.Tensor
             Normalised features [B, T, M], zero in the padding.
-        lengths : torch.Tensor
-            Relative lengths [B], in (0, 1].
+        counts : torch.Tensor
+            Valid frames [B], int64, each in 1..T.
         expert_ids : torch.Tensor
             Chosen experts [B, K], int64, no expert twice in a row.
 
@@ -109,7 +110,6 @@ class ExpertBank(nn.Module):
             length (not normalised). Padding has no effect.
         """
         embeddings = feats.new_zeros(*expert_ids.shape, self.emb_dim)
-        counts = frame_counts(feats, lengths)
         for n in counts.unique().tolist():
             wanted = expert_ids.masked_fill((counts != n).unsqueeze(1), -1)
             for i, expert in enumerate(self.experts):
@@ -119,21 +119,23 @@ class ExpertBank(nn.Module):
                     embeddings[rows, slots] = output.to(embeddings.dtype)
         return embeddings
 
-    def run_all(self, feats, lengths):
+    def run_all(self, feats, counts):
         """Run every expert on every utterance, as dense training does.
 
         Arguments
         ---------
         feats : torch.Tensor
             Normalised features [B, T, M], zero in the padding.
-        lengths : torch.Tensor
-            Relative lengths [B], in (0, 1].
+        counts : torch.Tensor
+            Valid frames [B], int64, each in 1..T.
 
         Returns
         -------
         torch.Tensor
-            Raw embeddings [B, E, D].
+            Raw embeddings [B, E, D]. Padding is masked by ECAPA_TDNN, whose
+            edges see it: training takes crops of one length.
         """
+        lengths = relative_lengths(counts, feats.shape[1])
         outputs = [expert(feats, lengths) for expert in self.experts]
         return torch.cat(outputs, dim=1)
 

@@ -25,7 +25,6 @@ from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.padding import (
     frame_counts,
     frame_mask,
-    relative_lengths,
     remove_level,
     remove_mean,
 )
@@ -134,7 +133,8 @@ class MoEECAPA(nn.Module):
             Log-mel features, not normalised [B, T, M]. What padded frames
             hold has no effect.
         lengths : torch.Tensor, optional
-            Relative lengths [B], in (0, 1]; without them nothing is padding.
+            Relative lengths [B], in (0, 1]; without them only frames that
+            ``MarkedFbank`` marked are padding.
         return_routing : bool
             Whether to return the routing too.
 
@@ -160,10 +160,7 @@ class MoEECAPA(nn.Module):
         gate_probs = gate_logits.softmax(dim=1)
         chosen = select_experts(gate_probs, self.selection, self.top_k)
 
-        lengths = relative_lengths(counts, feats.shape[1])
-        raw, weights = self._run_experts(
-            normalised, lengths, gate_probs, chosen
-        )
+        raw, weights = self._run_experts(normalised, counts, gate_probs, chosen)
         embedding, norm, agreement = aggregate(raw, weights)
         if not return_routing:
             return embedding
@@ -179,12 +176,12 @@ class MoEECAPA(nn.Module):
             )
         return self.gate(gate_feats, counts)
 
-    def _run_experts(self, feats, lengths, gate_probs, chosen):
+    def _run_experts(self, feats, counts, gate_probs, chosen):
         """Raw embeddings and the weights they are summed with."""
         if self.training:
             weights = straight_through_weights(gate_probs, chosen)
-            return self.experts.run_all(feats, lengths), weights
-        raw = self.experts(feats, lengths, chosen.expert_ids)
+            return self.experts.run_all(feats, counts), weights
+        raw = self.experts(feats, counts, chosen.expert_ids)
         return raw, chosen.expert_weights
 
 

@@ -90,7 +90,10 @@ def read_yaml(path):
     HyperparameterError
         If it is no yaml, or holds no keys.
     """
-    return parse(Path(path).read_text(encoding="utf-8"), path)
+    tree = parse(Path(path).read_text(encoding="utf-8"), path)
+    if tree is None:
+        raise HyperparameterError(f"{path}: is empty; give another yaml file")
+    return tree
 
 
 def parse(text, source):

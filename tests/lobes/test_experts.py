@@ -4,6 +4,7 @@ from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.experts import ExpertBank, build_expert
+from speechbrain_moe.lobes.padding import relative_lengths
 
 
 @pytest.fixture
@@ -40,10 +41,10 @@ def test_expert_keys_are_those_of_ecapa_tdnn(bank, stock):
 def test_weights_of_an_ecapa_tdnn_load_strictly_into_an_expert(
     bank, stock, utterances
 ):
-    feats, lengths = utterances(2), torch.tensor([1.0, 0.7])
+    feats, counts = utterances(2), torch.tensor([100, 70])
     bank.experts[2].load_state_dict(stock.state_dict(), strict=True)
-    found = bank.run_all(feats, lengths)[:, 2:3]
-    assert torch.equal(found, stock(feats, lengths))
+    found = bank.run_all(feats, counts)[:, 2:3]
+    assert torch.equal(found, stock(feats, relative_lengths(counts, 100)))
 
 
 def test_chosen_experts_run_once_for_equal_lengths_the_others_never(
@@ -51,7 +52,7 @@ def test_chosen_experts_run_once_for_equal_lengths_the_others_never(
 ):
     calls = count_calls(bank)
     expert_ids = torch.tensor([[0, 3], [3, 1], [0, 1], [3, 0]])
-    bank(utterances(4), torch.ones(4), expert_ids)
+    bank(utterances(4), torch.full((4,), 100), expert_ids)
     assert calls == [[3], [2], [], [3]]
 
 
@@ -63,8 +64,8 @@ def test_chosen_experts_run_once_for_each_length_without_the_padding(
         expert.register_forward_pre_hook(
             lambda module, args, i=i: frames.append((i, *args[0].shape[:2]))
         )
-    lengths = torch.tensor([0.6, 1.0, 0.6, 0.6])
-    bank(utterances(4), lengths, torch.tensor([[1], [1], [1], [2]]))
+    counts = torch.tensor([60, 100, 60, 60])
+    bank(utterances(4), counts, torch.tensor([[1], [1], [1], [2]]))
     assert frames == [(1, 2, 60), (2, 1, 60), (1, 1, 100)]
 
 
@@ -72,16 +73,20 @@ def test_all_experts_run_on_everything_in_run_all(
     bank, utterances, count_calls
 ):
     calls = count_calls(bank)
-    assert bank.run_all(utterances(3), torch.ones(3)).shape == (3, 4, 32)
+    assert bank.run_all(utterances(3), torch.full((3,), 100)).shape == (
+        3,
+        4,
+        32,
+    )
     assert calls == [[3]] * 4
 
 
 def test_gathered_embeddings_are_those_of_run_all(bank, utterances):
-    feats, lengths = utterances(5), torch.ones(5)
+    feats, counts = utterances(5), torch.full((5,), 100)
     expert_ids = torch.stack([torch.randperm(4)[:2] for _ in range(5)])
-    everything = bank.run_all(feats, lengths)
+    everything = bank.run_all(feats, counts)
     wanted = everything.gather(1, expert_ids.unsqueeze(2).expand(-1, -1, 32))
-    found = bank(feats, lengths, expert_ids)
+    found = bank(feats, counts, expert_ids)
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
@@ -103,12 +108,16 @@ def test_experts_may_differ_in_kernels_dilations_and_widths(
     widths = [e.mfa.conv.conv.out_channels for e in bank.experts]
     assert kernels == [5, 3, 5, 5] and widths == [48, 48, 48, 24]
     assert dilations == [3, 3, 1, 3]
-    assert bank.run_all(utterances(2), torch.ones(2)).shape == (2, 4, 32)
+    assert bank.run_all(utterances(2), torch.full((2,), 100)).shape == (
+        2,
+        4,
+        32,
+    )
 
 
 def test_input_size_and_emb_dim_are_those_asked_for(tiny_expert):
     bank = ExpertBank(2, 40, 24, tiny_expert).eval()
-    assert bank.run_all(torch.randn(3, 30, 40), torch.ones(3)).shape == (
+    assert bank.run_all(torch.randn(3, 30, 40), torch.full((3,), 30)).shape == (
         3,
         2,
         24,

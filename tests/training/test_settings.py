@@ -75,6 +75,12 @@ def test_a_missing_yaml_is_refused_by_name(tmp_path):
         read_settings(tmp_path / "no.yaml")
 
 
+def test_an_empty_yaml_is_refused_by_name(tmp_path):
+    (tmp_path / "empty.yaml").touch()
+    with pytest.raises(HyperparameterError, match="empty.yaml: is empty"):
+        read_settings(tmp_path / "empty.yaml")
+
+
 @pytest.mark.parametrize("key", ["n_epochs", "batch_size"])
 @pytest.mark.parametrize("value", [0, -1, 2.5, "many", "null", True])
 def test_a_number_that_is_none_is_refused_by_key(read, key, value):
