@@ -1,6 +1,7 @@
 """Log-mel features that know where an utterance ends.
 
- * SpeechBrain's Fbank, with the frames past the last non-zero sample marked
+ * SpeechBrain's Fbank, with the frames past the last non-zero sample marked;
+   the frames before them are SpeechBrain's, in number and value
  * a relative length cannot say how many frames an utterance has: T frames
    stand for any of 160 lengths of the padded batch, and the count comes out
    one off; the marks are the same however much padding follows
@@ -23,10 +24,11 @@ MIN_FRAMES = 10  # kept of silence too; ECAPA's kernels need more than four
 class MarkedFbank(Fbank):
     """Log-mel features, at -1000 dB past the end of each utterance.
 
-    An utterance ends with its last non-zero sample, so zeros that pad it
-    change nothing, and neither does digital silence that trails it. The
-    last frame is always past the end, which tells marked features from
-    others.
+    S samples at hop h have 1 + S // h frames, as SpeechBrain's ``Fbank``
+    gives for the same waveform alone. An utterance ends with its last
+    non-zero sample, so zeros that pad it change nothing, and neither does
+    digital silence that trails it. The last frame is always past the end,
+    which tells marked features from others.
 
     Arguments
     ---------
@@ -42,7 +44,7 @@ class MarkedFbank(Fbank):
     >>> feats.shape
     torch.Size([1, 152, 80])
     >>> int((feats[0, :, 0] != PAST_END_DB).sum())
-    100
+    101
     """
 
     def forward(self, wav):
@@ -64,8 +66,8 @@ class MarkedFbank(Fbank):
         feats = super().forward(F.pad(wav, (0, hop)))
         position = torch.arange(1, wav.shape[1] + 1, device=wav.device)
         n_samples = ((wav != 0) * position).amax(dim=1)
-        n_samples = n_samples.clamp(min=MIN_FRAMES * hop)
+        n_samples = n_samples.clamp(min=(MIN_FRAMES - 1) * hop)
         frames = torch.arange(feats.shape[1], device=wav.device)
-        past_end = frames * hop >= n_samples.unsqueeze(1)
+        past_end = frames * hop > n_samples.unsqueeze(1)
         past_end[:, -1] = True
         return feats.masked_fill(past_end.unsqueeze(2), PAST_END_DB)

@@ -11,10 +11,19 @@ def marked_fbank():
     return MarkedFbank(sample_rate=16000, n_mels=80)
 
 
-def test_kept_frames_are_those_of_speechbrain(marked_fbank, voices):
-    wavs = voices(2, 8000)
+@pytest.mark.parametrize("n_samples", [1600, 8000, 8001, 8159, 16000])
+def test_kept_frames_are_all_of_speechbrains_to_the_bit(
+    marked_fbank, voices, n_samples
+):
+    wavs = voices(2, n_samples)
     feats, stock = marked_fbank(wavs), Fbank(n_mels=80)(wavs)
-    assert torch.allclose(feats[:, :49], stock[:, :49], atol=1e-4)
+    assert stock.shape[1] == 1 + n_samples // 160
+    assert torch.equal(feats[:, :-1], stock)
+
+
+def test_last_frame_is_past_the_end(marked_fbank, voices):
+    feats = marked_fbank(voices(2, 8000))
+    assert feats[:, -1].eq(PAST_END_DB).all()
 
 
 @pytest.mark.parametrize("n_samples", [8000, 8001, 8039, 8080, 8120, 8159])
