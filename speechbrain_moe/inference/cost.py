@@ -12,6 +12,7 @@ Authors
 from typing import NamedTuple
 
 import torch
+from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -23,7 +24,7 @@ class Cost(NamedTuple):
     params : int
         All weights.
     active_params : int
-        Weights of the layers that ran for one utterance.
+        Weights that one embedding depends on.
     active_macs : int
         Multiply-accumulates for one utterance.
     """
@@ -55,23 +56,25 @@ def count_cost(model, n_frames=301, n_mels=80):
     >>> count_cost(torch.nn.Linear(80, 10, bias=False), n_frames=2)
     Cost(params=800, active_params=800, active_macs=1600)
     """
-    ran = set()
-
-    def note(module, args, output):
-        ran.update(module.parameters(recurse=False))
-
-    hooks = [m.register_forward_hook(note) for m in model.modules()]
     was_training = model.training
-    device = next(model.parameters()).device
+    # Copies, since a loaded model's own weights may be frozen
+    weights = {
+        name: weight.detach().clone().requires_grad_()
+        for name, weight in model.named_parameters()
+    }
+    device = next(iter(weights.values())).device
     feats = torch.zeros(1, n_frames, n_mels, device=device)
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        model.eval()(feats)
+    with torch.enable_grad(), counter:
+        embedding = functional_call(model.eval(), weights, (feats,))
+    macs = counter.get_total_flops() // 2
     model.train(was_training)
-    for hook in hooks:
-        hook.remove()
+    # A weight took part just when the output depends on it.
+    gradients = torch.autograd.grad(
+        embedding.sum(), weights.values(), allow_unused=True
+    )
     return Cost(
-        sum(p.numel() for p in model.parameters()),
-        sum(p.numel() for p in ran),
-        counter.get_total_flops() // 2,
+        sum(w.numel() for w in weights.values()),
+        sum(g.numel() for g in gradients if g is not None),
+        macs,
     )

@@ -3,8 +3,11 @@
  * the class and its state_dict keys are SpeechBrain's: expert i of a bank is
    ``experts.i.<keys of ECAPA_TDNN>``
  * experts may differ in kernels, dilations and widths, not in emb_dim
- * each expert runs on the utterances that chose it, once for each length
-   among them, without their padding; one that nobody chose costs nothing
+ * the first n blocks may be shared: expert 0 holds them for all
+ * each expert runs once, on the utterances that chose it; one that nobody
+   chose costs nothing
+ * in training no expert gets a batch of one, which batch normalisation
+   refuses, and an idle one is touched, so that DDP need not search
 
 Shape letters: B batch, T frames, M mels, E experts, K chosen, D emb_dim.
 
@@ -12,20 +15,18 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-import inspect
-
 import torch
-from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 from torch import nn
 
-from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.lobes.gate import check_n_experts
-from speechbrain_moe.lobes.padding import relative_lengths
-
-FIXED = ("input_size", "lin_neurons", "device", "activation", "self")
-EXPERT_KEYS = sorted(
-    set(inspect.signature(ECAPA_TDNN.__init__).parameters) - set(FIXED)
+from speechbrain_moe.errors import HyperparameterError, InputError
+from speechbrain_moe.lobes.ecapa import (
+    build_expert,
+    embed,
+    find_ends,
+    n_stages,
+    run_stages,
 )
+from speechbrain_moe.lobes.gate import check_n_experts
 
 
 class ExpertBank(nn.Module):
@@ -37,7 +38,7 @@ class ExpertBank(nn.Module):
     Arguments
     ---------
     n_experts : int
-        Number of experts.
+        Number of experts to choose from.
     input_size : int
         Mel bands of the features.
     emb_dim : int
@@ -49,6 +50,13 @@ class ExpertBank(nn.Module):
     expert_overrides : list of dict, optional
         One dict for each expert with the arguments in which it differs;
         empty dicts for those that do not.
+    n_shared_blocks : int
+        How many of an expert's first stages (its blocks, then its MFA) all
+        experts share: 0 to 5 with four blocks. They stand in expert 0.
+    always_on : bool or float
+        Whether there is one more expert, the last, that runs on every
+        utterance and that no gate chooses (the shared expert of Dai et
+        al., "DeepSeekMoE", 2024, https://arxiv.org/abs/2401.06066).
 
     Raises
     ------
@@ -72,6 +80,8 @@ class ExpertBank(nn.Module):
         emb_dim=192,
         expert=None,
         expert_overrides=None,
+        n_shared_blocks=0,
+        always_on=False,
     ):
         super().__init__()
         check_n_experts(n_experts)
@@ -81,18 +91,20 @@ class ExpertBank(nn.Module):
                 f"expert_overrides has {len(overrides)} entries and n_experts "
                 f"is {n_experts}: give one (maybe empty) dict for each expert"
             )
+        if always_on:
+            overrides = [*overrides, {}]
+        self.n_experts = n_experts
         self.emb_dim = emb_dim
+        self.always_on = bool(always_on)
+        self.n_shared_blocks = n_shared_blocks
         self.experts = nn.ModuleList(
             build_expert(input_size, emb_dim, {**(expert or {}), **override})
             for override in overrides
         )
+        share_blocks(self.experts, n_shared_blocks)
 
     def forward(self, feats, counts, expert_ids):
-        """Run chosen experts, once for each length, with the padding cut off.
-
-        ECAPA_TDNN reflects the end of its input at each layer. Padding would
-        stand in the place of that reflection and move the embedding: by
-        1 - cos of about 3e-4 for speech, which a threshold may notice.
+        """Run chosen experts, each once, on the utterances that chose it.
 
         Arguments
         ---------
@@ -107,17 +119,33 @@ class ExpertBank(nn.Module):
         -------
         torch.Tensor
             Raw embeddings [B, K, D], in the order of expert_ids, of any
-            length (not normalised). Padding has no effect.
+            length (not normalised); with an always-on expert [B, K + 1, D],
+            its own last. Padding has no effect in evaluation mode.
+
+        Raises
+        ------
+        InputError
+            In training, for a batch of one utterance.
         """
-        embeddings = feats.new_zeros(*expert_ids.shape, self.emb_dim)
-        for n in counts.unique().tolist():
-            wanted = expert_ids.masked_fill((counts != n).unsqueeze(1), -1)
-            for i, expert in enumerate(self.experts):
-                rows, slots = (wanted == i).nonzero(as_tuple=True)
-                if len(rows):
-                    output = expert(feats[rows, :n]).squeeze(1)
-                    embeddings[rows, slots] = output.to(embeddings.dtype)
-        return embeddings
+        if self.training and len(feats) < 2:
+            raise InputError(
+                "a training batch holds one utterance, and batch "
+                "normalisation needs two: choose a larger batch_size"
+            )
+        ends = find_ends(counts, feats.shape[1])
+        hidden = self._run_shared(feats, ends)
+        raw = feats.new_zeros(*expert_ids.shape, self.emb_dim)
+        for i in range(self.n_experts):
+            rows, slots = (expert_ids == i).nonzero(as_tuple=True)
+            if len(rows):
+                output = self._run_on(i, hidden, ends, rows)
+                raw[rows, slots] = output.to(raw.dtype)
+            elif self.training:
+                raw = raw + touch(self.experts[i])
+        if not self.always_on:
+            return raw
+        last = self._run(self.n_experts, hidden, ends)
+        return torch.cat([raw, last.to(raw.dtype).unsqueeze(1)], dim=1)
 
     def run_all(self, feats, counts):
         """Run every expert on every utterance, as dense training does.
@@ -132,64 +160,111 @@ class ExpertBank(nn.Module):
         Returns
         -------
         torch.Tensor
-            Raw embeddings [B, E, D]. Padding is masked by ECAPA_TDNN, whose
-            edges see it: training takes crops of one length.
+            Raw embeddings [B, E, D], or [B, E + 1, D] with an always-on
+            expert. Padding has no effect in evaluation mode.
         """
-        lengths = relative_lengths(counts, feats.shape[1])
-        outputs = [expert(feats, lengths) for expert in self.experts]
-        return torch.cat(outputs, dim=1)
+        ends = find_ends(counts, feats.shape[1])
+        hidden = self._run_shared(feats, ends)
+        outputs = [self._run(i, hidden, ends) for i in range(len(self.experts))]
+        return torch.stack(outputs, dim=1)
+
+    def _run_shared(self, feats, ends):
+        """Features [B, M, T] and what the shared stages made of them."""
+        hidden = [feats.transpose(1, 2)]
+        return run_stages(
+            self.experts[0], hidden, ends, 0, self.n_shared_blocks
+        )
+
+    def _run_on(self, i, hidden, ends, rows):
+        """Raw embeddings of some utterances by expert i.
+
+        A lone utterance of a training batch takes the next one with it:
+        batch normalisation needs two. What the guest gets is thrown away.
+        """
+        n_rows = len(rows)
+        if self.training and n_rows == 1:
+            rows = torch.cat([rows, (rows + 1) % len(ends.counts)])
+        if len(rows) < len(ends.counts):
+            hidden, ends = [h[rows] for h in hidden], ends.of(rows)
+        return self._run(i, hidden, ends)[:n_rows]
+
+    def _run(self, i, hidden, ends):
+        """Raw embeddings [B, D] by expert i, after the shared stages."""
+        expert = self.experts[i]
+        hidden = run_stages(
+            expert, hidden, ends, self.n_shared_blocks, n_stages(expert)
+        )
+        return embed(expert, hidden[-1], ends)
 
 
-def build_expert(input_size, emb_dim, settings):
-    """One ECAPA_TDNN, with its settings checked first.
+def share_blocks(experts, n_shared_blocks):
+    """Empty the first stages of all experts but the first, in place.
 
     Arguments
     ---------
-    input_size : int
-        Mel bands of the features.
-    emb_dim : int
-        Size of the embedding.
-    settings : dict
-        Other arguments of ``ECAPA_TDNN``.
-
-    Returns
-    -------
-    ECAPA_TDNN
-        A randomly initialised expert.
+    experts : list of ECAPA_TDNN
+        The experts.
+    n_shared_blocks : int
+        How many stages expert 0 keeps for all.
 
     Raises
     ------
     HyperparameterError
-        If a key is unknown, the layer lists differ in length, or the widths
-        are not divisible by res2net_scale.
-
-    Example
-    -------
-    >>> build_expert(80, 192, {"channels": [9] * 5})
-    Traceback (most recent call last):
-    ...
-    speechbrain_moe.errors.HyperparameterError: expert channels [9, 9, 9, 9, 9]
-    are not all divisible by res2net_scale 8: change one of them
+        If there are not so many stages, or the widths that meet differ.
     """
-    unknown = sorted(set(settings) - set(EXPERT_KEYS))
-    if unknown:
+    most = n_stages(experts[0])
+    if type(n_shared_blocks) is not int or not 0 <= n_shared_blocks <= most:
         raise HyperparameterError(
-            f"experts take no {', '.join(unknown)}: choose from "
-            f"{', '.join(EXPERT_KEYS)}"
+            f"n_shared_blocks is {n_shared_blocks!r}: choose 0 to {most} "
+            "(the blocks of an expert, then its MFA)"
         )
-    sizes = {key: 5 for key in ("channels", "kernel_sizes", "dilations")}
-    given = [key for key in (*sizes, "groups") if key in settings]
-    sizes.update({key: len(settings[key]) for key in given})
-    if len(set(sizes.values())) > 1:
-        raise HyperparameterError(
-            f"expert layer lists differ in length: {sizes} "
-            "(a list that is not given has 5 entries)"
-        )
-    scale = settings.get("res2net_scale", 8)
-    channels = settings.get("channels", [512] * 4)
-    if any(width % scale for width in channels[1:-1]):
-        raise HyperparameterError(
-            f"expert channels {list(channels)} are not all divisible by "
-            f"res2net_scale {scale}: change one of them"
-        )
-    return ECAPA_TDNN(input_size, lin_neurons=emb_dim, **settings)
+    wanted = shared_widths(experts[0], n_shared_blocks)
+    for i, expert in enumerate(experts[1:], start=1):
+        if shared_widths(expert, n_shared_blocks) != wanted:
+            raise HyperparameterError(
+                f"expert_overrides changes the channels of expert {i} in the "
+                f"first n_shared_blocks = {n_shared_blocks}: leave them alike"
+            )
+        for stage in range(min(n_shared_blocks, most - 1)):
+            expert.blocks[stage] = nn.Identity()
+        if n_shared_blocks == most:
+            expert.mfa = nn.Identity()
+
+
+def shared_widths(expert, n_shared_blocks):
+    """Output channels of an expert's first stages.
+
+    Arguments
+    ---------
+    expert : ECAPA_TDNN
+        A whole expert.
+    n_shared_blocks : int
+        How many stages.
+
+    Returns
+    -------
+    list of int
+        One width a stage.
+    """
+    last = [getattr(block, "tdnn2", block) for block in expert.blocks]
+    last.append(expert.mfa)
+    return [b.conv.conv.out_channels for b in last[:n_shared_blocks]]
+
+
+def touch(expert):
+    """Zero, with a gradient of zero at every weight of an idle expert.
+
+    DDP waits for the gradient of every weight; with this it needs no search
+    for unused ones.
+
+    Arguments
+    ---------
+    expert : torch.nn.Module
+        Its weights are finite.
+
+    Returns
+    -------
+    torch.Tensor
+        Scalar 0.
+    """
+    return 0.0 * sum(weight.sum() for weight in expert.parameters())

@@ -4,10 +4,10 @@
    its own, and its pretrained interfaces know only ``forward(feats, lens)``
  * the gate sees un-normalised log-mel (channel and timbre are in the mean),
    the experts see features with the sentence mean removed
- * expert embeddings are brought to unit length before they are summed, so
-   that all experts speak one language whichever of them ran
- * training runs every expert and masks by weights; inference runs only the
-   chosen ones; nothing at inference is random or depends on batch mates
+ * ``dense`` training runs every expert and masks by weights, ``sparse``
+   training and inference run only the chosen ones
+ * gate noise and expert dropout act in training alone; nothing at inference
+   is random or depends on batch mates
 
 Shape letters: B batch, T frames, M mels, E experts, K chosen, D emb_dim.
 
@@ -15,13 +15,11 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-from typing import NamedTuple
-
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.lobes.aggregate import Routing, aggregate
 from speechbrain_moe.lobes.padding import (
     frame_counts,
     frame_mask,
@@ -29,38 +27,15 @@ from speechbrain_moe.lobes.padding import (
     remove_mean,
 )
 from speechbrain_moe.lobes.selection import (
+    add_rival,
     check_selection,
+    drop_experts,
     select_experts,
     straight_through_weights,
 )
 
-
-class Routing(NamedTuple):
-    """What the gate said and what became of it, for each utterance.
-
-    Arguments
-    ---------
-    gate_logits : torch.Tensor
-        Scores of the experts [B, E], float32, unbounded.
-    gate_probs : torch.Tensor
-        Their softmax [B, E], rows sum to 1.
-    expert_ids : torch.Tensor
-        Experts that count [B, K], int64.
-    expert_weights : torch.Tensor
-        Their weights [B, K], rows sum to 1.
-    norm : torch.Tensor
-        Weighted length of the raw embeddings [B], above 0.
-    agreement : torch.Tensor
-        Length of the weighted sum of unit embeddings [B], in [0, 1]; 1 when
-        the chosen experts agree.
-    """
-
-    gate_logits: torch.Tensor
-    gate_probs: torch.Tensor
-    expert_ids: torch.Tensor
-    expert_weights: torch.Tensor
-    norm: torch.Tensor
-    agreement: torch.Tensor
+EXECUTIONS = ("dense", "sparse")
+GATE_INPUTS = ("raw", "normalised")
 
 
 class MoEECAPA(nn.Module):
@@ -86,6 +61,26 @@ class MoEECAPA(nn.Module):
     gate_input : str
         ``raw``: log-mel less one scalar per utterance; ``normalised``: what
         the experts see.
+    execution : str
+        What training runs. ``dense``: all experts, with weights that mask.
+        ``sparse``: the chosen ones, and for top_k 1 one rival more, drawn
+        by probability, so that the gate has something to learn from.
+    gate_noise : float
+        Standard deviation of noise on the logits in training, at least 0.
+    expert_dropout : float
+        Share of the experts taken out of each choice in training, in [0, 1).
+    always_on_weight : float
+        Share of the bank's always-on expert in the sum, in [0, 1); above 0
+        just when the bank has one.
+
+    Attributes
+    ----------
+    expert_bias : torch.Tensor
+        Buffer [E], added to the probabilities for the choice of ``top_k``;
+        zero unless loss-free balancing moves it.
+    gate_temperature : torch.Tensor
+        Buffer, scalar above 0 that divides the logits; 1 unless a schedule
+        sets it.
 
     Raises
     ------
@@ -109,20 +104,45 @@ class MoEECAPA(nn.Module):
     """
 
     def __init__(
-        self, gate, experts, selection="top_k", top_k=1, gate_input="raw"
+        self,
+        gate,
+        experts,
+        selection="top_k",
+        top_k=1,
+        gate_input="raw",
+        execution="dense",
+        gate_noise=0.0,
+        expert_dropout=0.0,
+        always_on_weight=0.0,
     ):
         super().__init__()
-        self.n_experts = len(experts.experts)
+        self.n_experts = experts.n_experts
         check_selection(selection, top_k, self.n_experts)
-        if gate_input not in ("raw", "normalised"):
+        check_choice("gate_input", gate_input, GATE_INPUTS)
+        check_choice("execution", execution, EXECUTIONS)
+        check_share("expert_dropout", expert_dropout)
+        check_share("always_on_weight", always_on_weight)
+        if bool(always_on_weight) != experts.always_on:
             raise HyperparameterError(
-                f"gate_input is {gate_input!r}: choose raw or normalised"
+                f"always_on_weight is {always_on_weight!r} and the bank's "
+                f"always_on {experts.always_on}: give both or neither"
+            )
+        if not gate_noise >= 0:
+            raise HyperparameterError(
+                f"gate_noise is {gate_noise!r}: choose 0 or more"
             )
         self.gate = None if selection == "uniform" else gate
         self.experts = experts
         self.selection = selection
         self.top_k = top_k
         self.gate_input = gate_input
+        self.execution = execution
+        self.gate_noise = gate_noise
+        self.expert_dropout = expert_dropout
+        self.always_on_weight = always_on_weight
+        kept = {"persistent": self.gate is not None}
+        self.register_buffer("expert_bias", torch.zeros(self.n_experts), **kept)
+        self.register_buffer("gate_temperature", torch.tensor(1.0), **kept)
 
     def forward(self, feats, lengths=None, return_routing=False):
         """Embed utterances.
@@ -157,13 +177,17 @@ class MoEECAPA(nn.Module):
         if self.gate_input == "raw":
             gate_feats = remove_level(feats, mask)
         gate_logits = self._gate_logits(gate_feats, counts)
-        gate_probs = gate_logits.softmax(dim=1)
-        chosen = select_experts(gate_probs, self.selection, self.top_k)
-
-        raw, weights = self._run_experts(normalised, counts, gate_probs, chosen)
-        embedding, norm, agreement = aggregate(raw, weights)
+        probs = self._probs_to_choose_by(gate_logits)
+        chosen = select_experts(
+            probs, self.selection, self.top_k, self.expert_bias
+        )
+        raw, weights = self._run_experts(normalised, counts, probs, chosen)
+        embedding, norm, agreement = aggregate(
+            raw, weights, self.always_on_weight
+        )
         if not return_routing:
             return embedding
+        gate_probs = (gate_logits / self.gate_temperature).softmax(dim=1)
         return embedding, Routing(
             gate_logits, gate_probs, *chosen, norm, agreement
         )
@@ -176,46 +200,73 @@ class MoEECAPA(nn.Module):
             )
         return self.gate(gate_feats, counts)
 
-    def _run_experts(self, feats, counts, gate_probs, chosen):
+    def _probs_to_choose_by(self, gate_logits):
+        """The gate's probabilities; in training with noise and dropout."""
+        if self.training and self.gate_noise:
+            noise = torch.randn_like(gate_logits)
+            gate_logits = gate_logits + self.gate_noise * noise
+        if self.training and self.expert_dropout:
+            n_kept = self.top_k if self.selection == "top_k" else 1
+            gate_logits = drop_experts(gate_logits, self.expert_dropout, n_kept)
+        return (gate_logits / self.gate_temperature).softmax(dim=1)
+
+    def _run_experts(self, feats, counts, probs, chosen):
         """Raw embeddings and the weights they are summed with."""
-        if self.training:
-            weights = straight_through_weights(gate_probs, chosen)
+        if not self.training:
+            raw = self.experts(feats, counts, chosen.expert_ids)
+            return raw, chosen.expert_weights
+        if self.execution == "dense":
+            weights = straight_through_weights(probs, chosen)
             return self.experts.run_all(feats, counts), weights
+        if chosen.expert_ids.shape[1] == 1 and self.n_experts > 1:
+            chosen = add_rival(probs, chosen)
+        weights = straight_through_weights(probs, chosen)
         raw = self.experts(feats, counts, chosen.expert_ids)
-        return raw, chosen.expert_weights
+        return raw, weights.gather(1, chosen.expert_ids)
 
 
-def aggregate(raw, weights):
-    """Unit-length embedding from the weighted sum of unit-length experts.
+def check_choice(key, value, choices):
+    """Refuse a value that is not one of a few.
 
     Arguments
     ---------
-    raw : torch.Tensor
-        Embeddings as the experts gave them [B, K, D].
-    weights : torch.Tensor
-        Weights of the sum [B, K], rows sum to 1.
+    key : str
+        Yaml key.
+    value : object
+        Its value.
+    choices : tuple of str
+        What it may be.
 
-    Returns
-    -------
-    torch.Tensor
-        Embedding [B, 1, D], length 1.
-    torch.Tensor
-        Weighted length of the raw embeddings [B].
-    torch.Tensor
-        Length of the sum before it was normalised [B], in [0, 1].
-
-    Example
-    -------
-    >>> raw = torch.tensor([[[3.0, 0.0], [0.0, 5.0]]])
-    >>> embedding, norm, agreement = aggregate(raw, torch.tensor([[0.5, 0.5]]))
-    >>> norm.item(), round(agreement.item(), 3)
-    (4.0, 0.707)
+    Raises
+    ------
+    HyperparameterError
+        The message names the key and the choices.
     """
-    raw = raw.float()
-    mixed = (weights.unsqueeze(2) * F.normalize(raw, dim=2)).sum(1)
-    norm = (weights * raw.norm(dim=2)).sum(1)
-    embedding = F.normalize(mixed, dim=1).unsqueeze(1)
-    return embedding, norm, mixed.norm(dim=1)
+    if value not in choices:
+        raise HyperparameterError(
+            f"{key} is {value!r}: choose {' or '.join(choices)}"
+        )
+
+
+def check_share(key, value):
+    """Refuse a number outside [0, 1).
+
+    Arguments
+    ---------
+    key : str
+        Yaml key.
+    value : float
+        Its value.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the key.
+    """
+    if not 0 <= value < 1:
+        raise HyperparameterError(
+            f"{key} is {value!r}: choose a number from 0 to below 1"
+        )
 
 
 class PassThrough(nn.Module):

@@ -3,6 +3,7 @@
  * three selections: soft, top_k, uniform (the control)
  * while training, weights are the chosen ones forward and the soft ones
    backward, so that the task loss reaches the gate even for top_k = 1
+ * noise and expert dropout change what is chosen in training, never later
 
 Shape letters: B batch, E experts, K chosen.
 
@@ -63,7 +64,7 @@ def check_selection(selection, top_k, n_experts):
         )
 
 
-def select_experts(gate_probs, selection, top_k=1):
+def select_experts(gate_probs, selection, top_k=1, bias=None):
     """Choose the experts of each utterance and the weights of their sum.
 
     ``soft`` takes all experts with their probabilities, ``top_k`` the k most
@@ -78,6 +79,10 @@ def select_experts(gate_probs, selection, top_k=1):
         One of ``soft``, ``top_k``, ``uniform``.
     top_k : int
         Experts per utterance for ``top_k``, in 1..E.
+    bias : torch.Tensor, optional
+        Added to the probabilities [E] for the choice of ``top_k`` alone,
+        never to the weights: the loss-free balance of Wang et al., 2024
+        (https://arxiv.org/abs/2408.15664).
 
     Returns
     -------
@@ -94,17 +99,82 @@ def select_experts(gate_probs, selection, top_k=1):
     >>> probs = torch.tensor([[0.1, 0.6, 0.3]])
     >>> select_experts(probs, "top_k", top_k=2).expert_ids.tolist()
     [[1, 2]]
+    >>> bias = torch.tensor([0.9, 0.0, 0.0])
+    >>> select_experts(probs, "top_k", top_k=1, bias=bias)
+    Selection(expert_ids=tensor([[0]]), expert_weights=tensor([[1.]]))
     """
     n_experts = gate_probs.shape[1]
     check_selection(selection, top_k, n_experts)
     if selection == "top_k":
-        kept, expert_ids = gate_probs.topk(top_k, dim=1)
+        said = gate_probs if bias is None else gate_probs.detach() + bias
+        expert_ids = said.topk(top_k, dim=1).indices
+        kept = gate_probs.gather(1, expert_ids)
         return Selection(expert_ids, kept / kept.sum(1, keepdim=True))
     expert_ids = torch.arange(n_experts, device=gate_probs.device)
     weights = gate_probs
     if selection == "uniform":
         weights = torch.full_like(gate_probs, 1 / n_experts)
     return Selection(expert_ids.expand_as(gate_probs), weights)
+
+
+def drop_experts(gate_logits, prob, n_kept):
+    """Take experts out of the choice at random, utterance by utterance.
+
+    With it no expert can rely on being chosen, and others learn to stand in.
+
+    Arguments
+    ---------
+    gate_logits : torch.Tensor
+        Logits [B, E].
+    prob : float
+        Share of the experts that is taken out, in [0, 1).
+    n_kept : int
+        Experts that stay at least, in 1..E.
+
+    Returns
+    -------
+    torch.Tensor
+        Logits [B, E], -inf for those taken out.
+
+    Example
+    -------
+    >>> drop_experts(torch.zeros(1, 4), prob=0.99, n_kept=1).isinf().sum()
+    tensor(3)
+    """
+    draws = torch.rand_like(gate_logits)
+    stay = draws.topk(n_kept, dim=1).indices
+    dropped = (draws < prob).scatter(1, stay, False)
+    return gate_logits.masked_fill(dropped, -torch.inf)
+
+
+def add_rival(gate_probs, chosen):
+    """For top-1: a second expert to compare with, drawn by probability.
+
+    It has weight 0 and learns nothing; the gate learns from the comparison
+    which of the two would have done better.
+
+    Arguments
+    ---------
+    gate_probs : torch.Tensor
+        Softmax of the gate's logits [B, E], E at least 2.
+    chosen : Selection
+        One expert an utterance.
+
+    Returns
+    -------
+    Selection
+        Two experts an utterance, with weights 1 and 0.
+
+    Example
+    -------
+    >>> probs = torch.tensor([[0.7, 0.3]])
+    >>> add_rival(probs, select_experts(probs, "top_k")).expert_weights
+    tensor([[1., 0.]])
+    """
+    others = gate_probs.detach().scatter(1, chosen.expert_ids, 0.0)
+    rival = torch.multinomial(others + 1e-9 * (others > 0), 1)
+    weights = torch.cat([chosen.expert_weights, 0.0 * rival], dim=1)
+    return Selection(torch.cat([chosen.expert_ids, rival], dim=1), weights)
 
 
 def straight_through_weights(gate_probs, chosen):

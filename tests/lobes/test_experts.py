@@ -3,8 +3,8 @@ import torch
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.lobes.experts import ExpertBank, build_expert
-from speechbrain_moe.lobes.padding import relative_lengths
+from speechbrain_moe.lobes.ecapa import build_expert, find_ends
+from speechbrain_moe.lobes.experts import ExpertBank
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def count_calls():
     def count(bank):
         calls = [[] for _ in bank.experts]
         for seen, expert in zip(calls, bank.experts):
-            expert.register_forward_hook(
+            expert.fc.register_forward_hook(
                 lambda module, args, out, seen=seen: seen.append(len(out))
             )
         return calls
@@ -41,32 +41,45 @@ def test_expert_keys_are_those_of_ecapa_tdnn(bank, stock):
 def test_weights_of_an_ecapa_tdnn_load_strictly_into_an_expert(
     bank, stock, utterances
 ):
-    feats, counts = utterances(2), torch.tensor([100, 70])
+    feats, counts = utterances(2), torch.full((2,), 100)
     bank.experts[2].load_state_dict(stock.state_dict(), strict=True)
     found = bank.run_all(feats, counts)[:, 2:3]
-    assert torch.equal(found, stock(feats, relative_lengths(counts, 100)))
+    assert torch.allclose(found, stock(feats), atol=1e-5)
 
 
-def test_chosen_experts_run_once_for_equal_lengths_the_others_never(
-    bank, utterances, count_calls
+@pytest.mark.parametrize("global_context", [True, False])
+def test_a_padded_batch_gives_what_stock_gives_for_each_alone(
+    tiny_expert, utterances, global_context
+):
+    settings = {**tiny_expert, "global_context": global_context}
+    bank = ExpertBank(1, emb_dim=32, expert=settings)
+    feats, counts = utterances(4), torch.tensor([100, 70, 12, 99])
+    bank.train().run_all(feats, torch.full((4,), 100))
+    bank.eval()
+    found = bank.run_all(feats, counts)[:, 0]
+    for row, n in enumerate(counts.tolist()):
+        alone = bank.experts[0](feats[row : row + 1, :n]).flatten()
+        assert torch.allclose(found[row], alone, atol=1e-4), n
+
+
+def test_gradients_are_those_of_the_stock_module(bank, stock, utterances):
+    feats, counts = utterances(6), torch.full((6,), 100)
+    bank.experts[0].load_state_dict(stock.state_dict())
+    bank.train().run_all(feats, counts)[:, 0, :5].square().sum().backward()
+    stock.train()(feats)[:, 0, :5].square().sum().backward()
+    largest = max(w.grad.abs().max() for w in stock.parameters())
+    for found, wanted in zip(bank.experts[0].parameters(), stock.parameters()):
+        assert torch.allclose(found.grad, wanted.grad, atol=1e-4 * largest)
+
+
+@pytest.mark.parametrize("counts", [[100] * 4, [60, 100, 12, 60]])
+def test_chosen_experts_run_once_the_others_never(
+    bank, utterances, count_calls, counts
 ):
     calls = count_calls(bank)
     expert_ids = torch.tensor([[0, 3], [3, 1], [0, 1], [3, 0]])
-    bank(utterances(4), torch.full((4,), 100), expert_ids)
+    bank(utterances(4), torch.tensor(counts), expert_ids)
     assert calls == [[3], [2], [], [3]]
-
-
-def test_chosen_experts_run_once_for_each_length_without_the_padding(
-    bank, utterances
-):
-    frames = []
-    for i, expert in enumerate(bank.experts):
-        expert.register_forward_pre_hook(
-            lambda module, args, i=i: frames.append((i, *args[0].shape[:2]))
-        )
-    counts = torch.tensor([60, 100, 60, 60])
-    bank(utterances(4), counts, torch.tensor([[1], [1], [1], [2]]))
-    assert frames == [(1, 2, 60), (2, 1, 60), (1, 1, 100)]
 
 
 def test_all_experts_run_on_everything_in_run_all(

@@ -201,7 +201,7 @@ def test_inference_calls_each_chosen_expert_once_and_no_other(
         def count(module, args, output, i=i):
             calls[i] += 1
 
-        expert.register_forward_hook(count)
+        expert.fc.register_forward_hook(count)
     _, routing = run(model, utterances(8))
     chosen = set(routing.expert_ids.flatten().tolist())
     assert 2 not in chosen
@@ -211,7 +211,7 @@ def test_inference_calls_each_chosen_expert_once_and_no_other(
 def test_training_calls_every_expert_once(tiny_model, utterances):
     model, calls = tiny_model().train(), []
     for expert in model.experts.experts:
-        expert.register_forward_hook(lambda m, a, out: calls.append(len(out)))
+        expert.fc.register_forward_hook(lambda m, a, out: calls.append(len(out)))
     run(model, utterances(8))
     assert calls == [8, 8, 8, 8]
 
