@@ -1,0 +1,147 @@
+"""Figures of the experiment, written beside docs/experiment.md.
+
+ * clean and noisy, MoE and ECAPA differ in marker and line as well as in
+   colour, so the figures survive a greyscale printer
+ * drawn on Figures of their own: no pyplot, no window
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from functools import partial
+
+import numpy as np
+from claim_results import label_of
+from claim_statistics import LISTS, eer
+
+from speechbrain_moe.errors import MissingPackageError
+from speechbrain_moe.files import write_whole
+from speechbrain_moe.report.det import COLOURS, plot_det
+from speechbrain_moe.scoring.metrics import det_curve
+
+# Filled and dark against hollow and lighter
+SOLID = {"color": COLOURS[0], "marker": "o", "linestyle": "-"}
+HOLLOW = {
+    "color": COLOURS[2],
+    "marker": "s",
+    "linestyle": "--",
+    "markerfacecolor": "white",
+}
+
+
+def plot_eers(summaries, path):
+    """Write a dot for each system and list, with its interval.
+
+    Arguments
+    ---------
+    summaries : dict
+        {system: {list: Summary}}, from top to bottom.
+    path : Path
+        PNG to write.
+    """
+    figure = new_figure(8, 1.6 + 0.45 * len(summaries))
+    axes = figure.add_subplot()
+    for name, style, shift in zip(LISTS, (SOLID, HOLLOW), (-0.14, 0.14)):
+        rows = [
+            (y + shift, found[name].eer)
+            for y, found in enumerate(summaries.values())
+            if name in found
+        ]
+        if not rows:
+            continue
+        heights, eers = zip(*rows)
+        points = np.array([found.estimate for found in eers])
+        arms = np.abs([[e.low, e.high] for e in eers] - points[:, None]).T
+        look = {**style, "linestyle": "none", "ecolor": style["color"]}
+        axes.errorbar(
+            points, heights, xerr=arms, capsize=2.5, label=name, **look
+        )
+    labels = [label_of_summary(found) for found in summaries.values()]
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)  # the first system on top
+    axes.set_xlim(left=0)
+    axes.set_xlabel("EER (%), folds pooled, with 95 % interval over speakers")
+    axes.grid(axis="x", color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside upper right", ncols=2)
+    save(figure, path)
+
+
+def plot_endpoint_det(results, path):
+    """Write the DET curves of the endpoint's pair on its common folds.
+
+    Arguments
+    ---------
+    results : claim_results.Results
+        Rows of an endpoint that ran.
+    path : Path
+        PNG to write.
+    """
+    pair = results.endpoint()
+    curves = {}
+    for name in LISTS:
+        folds = results.common_folds("main", pair, name)
+        if not folds:
+            continue
+        both = results.pooled_pair("main", pair, name, folds)
+        for system, pooled in zip(pair, both):
+            label = label_of(results.rows("main", system)[0])
+            curves[f"{label}, {name}"] = det_curve(*pooled[:2])
+    if curves:
+        plot_det(curves, path)
+
+
+def plot_folds(results, path):
+    """Write the EER of the endpoint's pair on each fold.
+
+    Arguments
+    ---------
+    results : claim_results.Results
+        Rows of an endpoint that ran.
+    path : Path
+        PNG to write.
+    """
+    figure = new_figure(7, 3.6)
+    pair = results.endpoint()
+    panels = figure.subplots(1, len(LISTS), sharey=True)
+    for axes, name in zip(panels, LISTS):
+        folds = results.common_folds("main", pair, name)
+        for system, style in zip(pair, (SOLID, HOLLOW)):
+            eers = [
+                eer(*results.pooled("main", system, name, [fold])[:2])
+                for fold in folds
+            ]
+            label = label_of(results.rows("main", system)[0])
+            axes.plot([str(fold) for fold in folds], eers, label=label, **style)
+        axes.set_title(name)
+        axes.set_xlabel("fold")
+        axes.grid(axis="y", color="0.9", linewidth=0.6)
+        axes.margins(x=0.15)
+    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylabel("EER (%)")
+    entries = panels[0].get_legend_handles_labels()
+    figure.legend(*entries, loc="outside lower center", ncols=2)
+    save(figure, path)
+
+
+def label_of_summary(of_lists):
+    """What a system is called, with the folds that it ran."""
+    rows = next(iter(of_lists.values())).rows
+    n = len(rows)
+    return f"{label_of(rows[0])} ({n} fold{'s' if n > 1 else ''})"
+
+
+def new_figure(width, height):
+    """An empty Figure that needs no display, in inches."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackageError(
+            'plots need matplotlib: pip install "speechbrain-moe[plots]"'
+        ) from error
+    return Figure(figsize=(width, height), dpi=130, layout="constrained")
+
+
+def save(figure, path):
+    """Write a PNG, whole or not at all."""
+    write_whole(path, partial(figure.savefig, format="png"))
