@@ -11,6 +11,7 @@ Authors
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
@@ -38,13 +39,90 @@ def export(given):
     return {"package": str(package)}
 
 
+def report(given):
+    """Files of the routing report that was written, as a dict."""
+    from speechbrain_moe.inference.export import load_encoder
+    from speechbrain_moe.inference.routing import (
+        collect_routing,
+        write_routing,
+    )
+    from speechbrain_moe.report.routing import (
+        check_plots,
+        read_routing,
+        routing_facts,
+    )
+    from speechbrain_moe.report.routing_page import write_report
+
+    check_plots()
+    trials, paths, table = checked_list(given)
+    encoder = load_encoder(given.model, given.device)
+    arrays = Path(given.out) / "routing.npz"
+    write_routing(arrays, collect_routing(encoder, paths, given.audio))
+    facts = routing_facts(
+        read_routing(arrays), trials, table, given.columns, given.seed
+    )
+    facts["about"].update(model=given.model, trials=given.trials)
+    written = write_report(facts, given.out)
+    return {
+        **written,
+        "arrays": str(arrays),
+        "eer": facts["errors"]["whole"]["estimate"],
+    }
+
+
+def checked_list(given):
+    """Trials, their files and the table, checked before anything runs.
+
+    Arguments
+    ---------
+    given : argparse.Namespace
+        Arguments of the subcommand report.
+
+    Returns
+    -------
+    trials : Trials
+        Those between at most max_files files.
+    paths : list of str
+        Distinct files of the trials.
+    table : pandas.DataFrame or None
+        The metadata.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, the list and the table do not fit each other,
+        or a column is asked for that is not there.
+    """
+    from speechbrain_moe.report.routing import trials_within
+    from speechbrain_moe.report.routing_attributes import (
+        join_metadata,
+        read_metadata,
+    )
+    from speechbrain_moe.scoring.speakers import check_labels
+    from speechbrain_moe.scoring.trials import check_trial_files, read_trials
+
+    if given.columns and not given.metadata:
+        raise InputError("--columns are those of a table; give --metadata too")
+    trials = read_trials(given.trials)
+    if given.max_files is not None:
+        trials = trials_within(trials, given.max_files, given.seed)
+    check_labels(trials)
+    check_trial_files(trials, given.audio, "--audio")
+    paths = list(dict.fromkeys([*trials.enrol, *trials.test]))
+    table = None
+    if given.metadata:
+        table = read_metadata(given.metadata, given.columns)
+        join_metadata(paths, table)
+    return trials, paths, table
+
+
 def build_parser():
     """The argument parser.
 
     Returns
     -------
     argparse.ArgumentParser
-        With the subcommands verify and export.
+        With the subcommands verify, export and report.
     """
     parser = argparse.ArgumentParser(
         prog="speechbrain-moe",
@@ -67,11 +145,35 @@ def build_parser():
     one.add_argument("package", help="folder to write")
     one.set_defaults(run=export)
 
+    one = commands.add_parser("report", help="show what goes to which expert")
+    add_report_arguments(one)
+    one.set_defaults(run=report)
+
     for command in commands.choices.values():
         command.add_argument(
             "--json", action="store_true", help="print one JSON object"
         )
     return parser
+
+
+def add_report_arguments(command):
+    """Declare the arguments of the subcommand report.
+
+    Arguments
+    ---------
+    command : argparse.ArgumentParser
+        The subcommand's parser, changed in place.
+    """
+    add = command.add_argument
+    add("model", help="package or training folder")
+    add("--trials", required=True, help="list with lines: label enrol test")
+    add("--audio", required=True, help="folder the list's paths start from")
+    add("--out", required=True, help="folder to write")
+    add("--metadata", help="CSV with path or spk_id; gender and age are shown")
+    add("--columns", nargs="+", default=(), help="more columns to show")
+    add("--max_files", type=int, help="files at most, drawn by the seed")
+    add("--seed", type=int, default=0, help="of resamples and permutations")
+    add("--device", default="cpu", help="such as cpu or cuda:0")
 
 
 def main(arguments=None):
