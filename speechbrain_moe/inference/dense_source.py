@@ -1,0 +1,165 @@
+"""A trained ECAPA-TDNN of any SpeechBrain folder, read strictly.
+
+ * sources: a folder or Hub id that stock EncoderClassifier loads, an exported
+   package of one expert, or a training's output_folder of one expert
+ * SpeechBrain loads weights non-strictly; here the file is read once more,
+   and a weight that it lacks is an error
+ * a source's hyperparams.yaml is code, as it is for SpeechBrain: name only
+   sources that are trusted
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from pathlib import Path
+from pickle import UnpicklingError
+
+from ruamel.yaml import YAMLError
+from speechbrain.inference.classifiers import EncoderClassifier
+from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
+from speechbrain.utils.checkpoints import torch_patched_state_dict_load
+
+from speechbrain_moe.errors import InputError, PackageError
+from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.inference.package import (
+    PackagePretrainer,
+    check_finite,
+    load_strictly,
+)
+from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
+
+# What a yaml, its classes and its files raise when something is wrong
+LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    RuntimeError,
+    EOFError,
+    UnpicklingError,
+    YAMLError,
+)
+
+
+def open_encoder(source):
+    """Load a trained encoder, all of its weights and no others.
+
+    Arguments
+    ---------
+    source : str or Path
+        A folder or Hub id of a SpeechBrain ECAPA-TDNN, or a package or
+        output_folder of this project.
+
+    Returns
+    -------
+    EncoderClassifier
+        Stock SpeechBrain's interface, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    PackageError
+        If there is nothing there, or it is not whole.
+    """
+    path = Path(source)
+    if (path / "save").is_dir():
+        return load_encoder(path)
+    looks_like_path = str(source).startswith((".", "~")) or len(path.parts) > 2
+    if not path.is_dir() and looks_like_path:
+        raise PackageError(
+            f"init_from: there is no folder {source}; give a folder or the "
+            "Hub id of a SpeechBrain ECAPA-TDNN"
+        )
+    try:
+        encoder = EncoderClassifier.from_hparams(
+            source=str(source),
+            # The weights beside this yaml, not those of a repository that
+            # it names
+            overrides={"pretrained_path": str(source)},
+            overrides_must_match=False,
+            run_opts={"device": "cpu"},
+        )
+        check_whole(encoder, source)
+    except InputError:
+        raise
+    except LOAD_ERRORS as error:
+        raise PackageError(
+            f"init_from: {source} cannot be loaded as SpeechBrain's "
+            f"EncoderClassifier ({type(error).__name__}: {error}); give a "
+            "folder or Hub id with hyperparams.yaml and embedding_model.ckpt"
+        ) from error
+    return encoder
+
+
+def check_whole(encoder, source):
+    """Refuse an encoder whose weights did not all come from its file.
+
+    Arguments
+    ---------
+    encoder : EncoderClassifier
+        As SpeechBrain loaded it.
+    source : str or Path
+        Where it came from.
+
+    Raises
+    ------
+    PackageError
+        If its file lacks a weight, has one too many, or none is read.
+    """
+    missing = {"compute_features", "mean_var_norm", "embedding_model"}
+    missing -= set(encoder.mods)
+    if missing:
+        raise PackageError(
+            f"init_from: the modules of {source} lack {sorted(missing)[0]}; "
+            "give a SpeechBrain speaker encoder"
+        )
+    pretrainer = encoder.hparams.pretrainer
+    if isinstance(pretrainer, PackagePretrainer):
+        return  # has loaded strictly
+    if "embedding_model" not in pretrainer.loadables:
+        raise PackageError(
+            f"init_from: the pretrainer of {source} loads no embedding_model: "
+            "its weights would be random; name it under loadables"
+        )
+    path = pretrainer.paths["embedding_model"]
+    state = torch_patched_state_dict_load(path)
+    check_finite(state, path)
+    load_strictly(encoder.mods["embedding_model"], state, path)
+
+
+def dense_part(encoder, source):
+    """The one ECAPA-TDNN of an encoder.
+
+    Arguments
+    ---------
+    encoder : EncoderClassifier
+        Stock, or of this project.
+    source : str or Path
+        Where it came from.
+
+    Returns
+    -------
+    ECAPA_TDNN
+        SpeechBrain's module.
+
+    Raises
+    ------
+    PackageError
+        If it is another network, or there are several experts.
+    """
+    model = encoder.mods["embedding_model"]
+    if isinstance(model, MoEECAPA):
+        experts = model.experts.experts
+        if len(experts) > 1:
+            raise PackageError(
+                f"init_from: {source} holds {len(experts)} experts; give one "
+                "that was trained with n_experts: 1 and no always-on expert"
+            )
+        return experts[0]
+    if type(model) is not ECAPA_TDNN:
+        raise PackageError(
+            f"init_from: the embedding_model of {source} is a "
+            f"{type(model).__name__}; give one that is SpeechBrain's ECAPA_TDNN"
+        )
+    return model
