@@ -1,7 +1,7 @@
 """Figures of the experiment, written beside docs/experiment.md.
 
- * clean and noisy, MoE and ECAPA differ in marker and line as well as in
-   colour, so the figures survive a greyscale printer
+ * what is told apart differs in marker and line as well as in colour, so
+   the figures survive a greyscale printer
  * drawn on Figures of their own: no pyplot, no window
 
 Authors
@@ -19,6 +19,7 @@ from speechbrain_moe.files import write_whole
 from speechbrain_moe.report.det import COLOURS, plot_det
 from speechbrain_moe.scoring.metrics import det_curve
 
+KINDS = ("MoE", "ECAPA")  # of the endpoint's pair
 # Filled and dark against hollow and lighter
 SOLID = {"color": COLOURS[0], "marker": "o", "linestyle": "-"}
 HOLLOW = {
@@ -29,42 +30,48 @@ HOLLOW = {
 }
 
 
-def plot_eers(summaries, path):
+def plot_eers(summaries, endpoint, path):
     """Write a dot for each system and list, with its interval.
 
     Arguments
     ---------
     summaries : dict
         {system: {list: Summary}}, from top to bottom.
+    endpoint : tuple of str or None
+        The two systems drawn solid.
     path : Path
         PNG to write.
     """
-    figure = new_figure(8, 1.6 + 0.45 * len(summaries))
-    axes = figure.add_subplot()
-    for name, style, shift in zip(LISTS, (SOLID, HOLLOW), (-0.14, 0.14)):
-        rows = [
-            (y + shift, found[name].eer)
-            for y, found in enumerate(summaries.values())
-            if name in found
-        ]
-        if not rows:
-            continue
-        heights, eers = zip(*rows)
-        points = np.array([found.estimate for found in eers])
-        arms = np.abs([[e.low, e.high] for e in eers] - points[:, None]).T
-        look = {**style, "linestyle": "none", "ecolor": style["color"]}
-        axes.errorbar(
-            points, heights, xerr=arms, capsize=2.5, label=name, **look
-        )
+    figure = new_figure(9, 1.4 + 0.32 * len(summaries))
+    panels = figure.subplots(1, len(LISTS), sharey=True)
+    for axes, name in zip(panels, LISTS):
+        for height, (system, found) in enumerate(summaries.items()):
+            if name in found:
+                style = SOLID if system in (endpoint or ()) else HOLLOW
+                draw_interval(axes, height, found[name].eer, style)
+        axes.set_title(name)
+        axes.grid(color="0.9", linewidth=0.6)
+        axes.set_axisbelow(True)
     labels = [label_of_summary(found) for found in summaries.values()]
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)  # the first system on top
-    axes.set_xlim(left=0)
-    axes.set_xlabel("EER (%), folds pooled, with 95 % interval over speakers")
-    axes.grid(axis="x", color="0.9", linewidth=0.6)
-    axes.set_axisbelow(True)
-    figure.legend(loc="outside upper right", ncols=2)
+    panels[0].set_yticks(range(len(labels)), labels)
+    panels[0].set_ylim(len(labels) - 0.5, -0.5)  # the first system on top
+    figure.supxlabel(
+        "EER (%), folds pooled, 95 % interval over speakers; "
+        "filled: the endpoint's pair",
+        fontsize="medium",
+    )
     save(figure, path)
+
+
+def draw_interval(axes, height, found, style):
+    """Draw an EER and its interval at this height."""
+    low, high = found.estimate - found.low, found.high - found.estimate
+    arms = np.array([[low], [high]])
+    look = {**style, "linestyle": "none", "ecolor": style["color"]}
+    # percentiles may both lie on one side of the estimate
+    axes.errorbar(
+        found.estimate, height, xerr=arms.clip(min=0), capsize=2.5, **look
+    )
 
 
 def plot_endpoint_det(results, path):
@@ -84,11 +91,15 @@ def plot_endpoint_det(results, path):
         if not folds:
             continue
         both = results.pooled_pair("main", pair, name, folds)
-        for system, pooled in zip(pair, both):
-            label = label_of(results.rows("main", system)[0])
-            curves[f"{label}, {name}"] = det_curve(*pooled[:2])
+        for kind, pooled in zip(KINDS, both):
+            curves[f"{kind}, {name}"] = det_curve(*pooled[:2])
+    # labels stand in the title: four of them overflow the legend
+    title = "\n".join(
+        f"{kind}: {label_of(results.rows('main', system)[0])}"
+        for kind, system in zip(KINDS, pair)
+    )
     if curves:
-        plot_det(curves, path)
+        plot_det(curves, path, title)
 
 
 def plot_folds(results, path):

@@ -110,7 +110,7 @@ def final_block(results, n_resamples):
 def write_figures(results, summaries, folder):
     """The figures whose systems have run."""
     if summaries:
-        plot_eers(summaries, folder / "claim_eer.png")
+        plot_eers(summaries, results.endpoint(), folder / "claim_eer.png")
     if results.endpoint():
         plot_endpoint_det(results, folder / "claim_det.png")
         plot_folds(results, folder / "claim_folds.png")
