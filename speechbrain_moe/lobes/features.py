@@ -27,8 +27,10 @@ class MarkedFbank(Fbank):
     S samples at hop h have 1 + S // h frames, as SpeechBrain's ``Fbank``
     gives for the same waveform alone. An utterance ends with its last
     non-zero sample, so zeros that pad it change nothing, and neither does
-    digital silence that trails it. The last frame is always past the end,
-    which tells marked features from others.
+    digital silence that trails it: of a recording that ends so, SpeechBrain
+    counts the silent frames too (one zero can make a frame; it moves an
+    embedding by 1 - cos of about 1e-5). The last frame is always past the
+    end, which tells marked features from others.
 
     Arguments
     ---------

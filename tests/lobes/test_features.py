@@ -21,6 +21,15 @@ def test_kept_frames_are_all_of_speechbrains_to_the_bit(
     assert torch.equal(feats[:, :-1], stock)
 
 
+def test_zeros_at_the_end_are_padding_where_speechbrain_counts_them(
+    marked_fbank, voices
+):
+    wav = voices(1, 8000)
+    wav[:, -1] = 0
+    assert frame_counts(marked_fbank(wav)) == 50
+    assert Fbank(n_mels=80)(wav).shape[1] == 51
+
+
 def test_last_frame_is_past_the_end(marked_fbank, voices):
     feats = marked_fbank(voices(2, 8000))
     assert feats[:, -1].eq(PAST_END_DB).all()
