@@ -3,6 +3,7 @@
  * a crop is drawn and read per epoch; short files are repeated to fill it
  * a changed speed is a changed voice: it counts as a new speaker, with
    label = speaker + speed_index * n_speakers, speed 1.0 first
+ * speech without a speaker trains by a teacher alone: its label is -1
  * paths in the csv files are relative to the folder that was prepared
 
 Shape letters: S samples.
@@ -18,12 +19,11 @@ import pandas as pd
 import torch
 import torchaudio
 from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.data_pipeline import provides, takes
-from speechbrain.utils.distributed import run_on_main
 
 from speechbrain_moe.audio import read_audio
 from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.training.teacher import teacher_rows
 
 
 def check_speeds(speeds):
@@ -131,55 +131,121 @@ def random_crop(path, n_available, n_samples, sample_rate):
     return fill(read_audio(path, sample_rate, start, n_samples), n_samples)
 
 
-def train_dataset(csv_path, folder, label_encoder, crop_s, speeds, sample_rate):
-    """Crops with speaker labels.
+def training_rows(csv_path, folder):
+    """Rows of a prepared list, with whole paths.
 
     Arguments
     ---------
     csv_path : str or Path
-        Prepared list: ID, path, spk_id, duration_s.
+        Prepared list: ID, path, spk_id (empty where it is not known),
+        duration_s.
     folder : str or Path
         Folder that the paths are relative to.
+
+    Returns
+    -------
+    dict
+        Rows by ID, as ``train_dataset`` takes them.
+    """
+    table = read_table(csv_path)
+    table["path"] = [str(Path(folder) / path) for path in table.path]
+    return table.set_index("ID").to_dict("index")
+
+
+def train_dataset(
+    rows, label_encoder, crop_s, speeds, sample_rate, teacher=None
+):
+    """Crops with speaker labels, and with what a teacher says of them.
+
+    Arguments
+    ---------
+    rows : dict
+        By ID; what ``training_rows`` returned, of one list or of several.
     label_encoder : CategoricalEncoder
         Holds the speakers.
     crop_s : float
         Length of a crop, in seconds.
     speeds : list of float
-        Speed factors, each drawn equally often; the first is 1.0.
+        Speed factors, each drawn equally often; the first is 1.0. Speech
+        without a speaker keeps its own speed.
     sample_rate : int
         Rate of the files, in Hz.
+    teacher : Teacher, optional
+        What ``read_teacher`` returned.
 
     Returns
     -------
     DynamicItemDataset
         Items ``id``, ``sig`` (waveform of crop_s) and ``spk_label`` (int,
-        0 .. n_speakers * len(speeds) - 1).
+        0 .. n_speakers * len(speeds) - 1; -1 without a speaker). With a
+        teacher also ``teacher`` (embedding of the whole utterance
+        [teacher_dim], zeros without one) and ``has_teacher`` (bool): False
+        where the file has no row, or the speed made it another voice.
 
     Raises
     ------
     HyperparameterError
-        If the speeds cannot be used.
+        If the speeds cannot be used, or two files share a teacher's row.
     """
     check_speeds(speeds)
     n_samples = round(crop_s * sample_rate)
+    known = {}
+    if teacher is not None:
+        known = teacher_rows(teacher, [row["path"] for row in rows.values()])
+        unknown = torch.zeros(teacher.embeddings.shape[1])
 
     @takes("path", "duration_s", "spk_id")
-    @provides("sig", "spk_label")
+    @provides("sig", "spk_label", "teacher", "has_teacher")
     def crop_and_label(path, duration_s, spk_id):
-        i = int(torch.randint(len(speeds), (1,)))
+        i = int(torch.randint(len(speeds), (1,))) if spk_id else 0
         wav = random_crop(
-            Path(folder) / path,
+            path,
             int(duration_s * sample_rate),
             math.ceil(n_samples * speeds[i]),
             sample_rate,
         )
         yield fill(change_speed(wav, speeds[i]), n_samples)
-        yield label_encoder.encode_label(spk_id) + i * len(label_encoder)
+        yield speaker_label(label_encoder, spk_id, i)
+        row = known.get(path) if i == 0 else None
+        yield unknown if row is None else torch.tensor(teacher.embeddings[row])
+        yield row is not None
 
-    rows = read_table(csv_path).set_index("ID").to_dict("index")
-    return DynamicItemDataset(
-        rows, [crop_and_label], ["id", "sig", "spk_label"]
-    )
+    wanted = ["id", "sig", "spk_label"]
+    if teacher is not None:
+        wanted += ["teacher", "has_teacher"]
+    return DynamicItemDataset(rows, [crop_and_label], wanted)
+
+
+def speaker_label(label_encoder, spk_id, speed_index):
+    """Number of a speaker at a speed.
+
+    Arguments
+    ---------
+    label_encoder : CategoricalEncoder
+        Holds the speakers.
+    spk_id : str
+        The speaker; empty if not known.
+    speed_index : int
+        Place of the speed in its list.
+
+    Returns
+    -------
+    int
+        speaker + speed_index * n_speakers, or -1 if not known.
+
+    Example
+    -------
+    >>> from speechbrain.dataio.encoder import CategoricalEncoder
+    >>> encoder = CategoricalEncoder()
+    >>> encoder.update_from_iterable(["ann", "bob"], sequence_input=False)
+    >>> encoder.expect_len(2)
+    >>> speaker_label(encoder, "bob", 1), speaker_label(encoder, "", 0)
+    (3, -1)
+    """
+    if not spk_id:
+        return -1
+    label = label_encoder.encode_label(spk_id)
+    return label + speed_index * len(label_encoder)
 
 
 def utterance_dataset(csv_path, folder, sample_rate):
@@ -207,64 +273,6 @@ def utterance_dataset(csv_path, folder, sample_rate):
 
     rows = read_table(csv_path).set_index("ID").to_dict("index")
     return DynamicItemDataset(rows, [whole], ["id", "path", "sig"])
-
-
-def fill_labels(label_encoder, speakers, path):
-    """Number the speakers, as they were numbered before if they were.
-
-    Arguments
-    ---------
-    label_encoder : CategoricalEncoder
-        Filled in place: speaker i of the list gets label i.
-    speakers : list of str
-        Speakers to train on, sorted.
-    path : str or Path
-        Where the numbering is kept; written if it is not there.
-
-    Raises
-    ------
-    HyperparameterError
-        If a numbering of other speakers is there: a checkpoint beside it
-        would be continued with wrong labels.
-
-    Example
-    -------
-    >>> from speechbrain.dataio.encoder import CategoricalEncoder
-    >>> encoder = CategoricalEncoder()
-    >>> fill_labels(encoder, ["ann", "bob"], getfixture("tmp_path") / "labels")
-    >>> encoder.encode_label("bob")
-    1
-    """
-    label_encoder.update_from_iterable(speakers, sequence_input=False)
-    label_encoder.expect_len(len(speakers))
-    run_on_main(keep_labels, args=[label_encoder, path])
-
-
-def keep_labels(label_encoder, path):
-    """Write the numbering, or compare it with the one that is there.
-
-    Arguments
-    ---------
-    label_encoder : CategoricalEncoder
-        The numbering.
-    path : str or Path
-        Where it is kept.
-
-    Raises
-    ------
-    HyperparameterError
-        If another numbering is there.
-    """
-    if not Path(path).exists():
-        label_encoder.save(path)
-        return
-    before = CategoricalEncoder()
-    before.load(path)
-    if before.lab2ind != label_encoder.lab2ind:
-        raise HyperparameterError(
-            f"{path} numbers other speakers than the data has now: choose "
-            "another output_folder, or remove this one to start over"
-        )
 
 
 def read_table(csv_path):

@@ -16,8 +16,10 @@ from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.data import read_table
 from speechbrain_moe.training.values import check_values
 
-COUNTED = ("n_speakers", "steps_per_epoch")
+COUNTED = ("n_speakers", "steps_per_epoch", "teacher_dim")
 SPLIT_KEYS = ("seed", "speeds", "n_dev_speakers", "min_duration_s")
+# Another place for the same is fine; with it or without is not
+GIVEN_KEYS = ("teacher_embeddings", "unlabelled_folder")
 
 
 def read_settings(hparams_file, overrides=""):
@@ -158,16 +160,25 @@ def check_same_model(settings):
         for key in settings["model"]
         if key in settings and isinstance(settings[key], plain)
     ]
-    for key in [*fixed, *SPLIT_KEYS]:
-        if key not in COUNTED and before.get(key) != settings[key]:
-            raise HyperparameterError(
-                f"{settings['output_folder']} holds a training with {key} "
-                f"{before.get(key)!r}, now it is {settings[key]!r}: choose "
-                "another output_folder, or remove this one to start over"
-            )
+    changed = [
+        key
+        for key in [*fixed, *SPLIT_KEYS]
+        if key not in COUNTED and before.get(key) != settings[key]
+    ]
+    changed += [
+        key
+        for key in GIVEN_KEYS
+        if (before.get(key) is None) != (settings.get(key) is None)
+    ]
+    for key in changed[:1]:
+        raise HyperparameterError(
+            f"{settings['output_folder']} holds a training with {key} "
+            f"{before.get(key)!r}, now it is {settings[key]!r}: choose "
+            "another output_folder, or remove this one to start over"
+        )
 
 
-def count_data(settings, overrides):
+def count_data(settings, overrides, teacher=None):
     """Fill in what only the prepared lists can tell.
 
     Arguments
@@ -176,14 +187,17 @@ def count_data(settings, overrides):
         Values by key; the lists of its save_folder are read.
     overrides : dict
         Overrides by key.
+    teacher : Teacher, optional
+        What ``read_teacher`` returned.
 
     Returns
     -------
     dict
         The settings, with ``speakers`` (sorted list), n_speakers (classes:
-        speakers x speeds) and steps_per_epoch.
+        speakers x speeds), steps_per_epoch (unlabelled utterances count as
+        others do) and teacher_dim (0 without a teacher).
     dict
-        The overrides, with the two numbers.
+        The overrides, with the three numbers.
 
     Raises
     ------
@@ -191,10 +205,14 @@ def count_data(settings, overrides):
         If there are fewer utterances than one batch takes.
     """
     table = read_table(f"{settings['save_folder']}/train.csv")
-    steps = len(table) // settings["batch_size"]
+    n_utterances = len(table)
+    if settings["unlabelled_folder"] is not None:
+        csv_path = f"{settings['save_folder']}/unlabelled.csv"
+        n_utterances += len(read_table(csv_path))
+    steps = n_utterances // settings["batch_size"]
     if steps == 0:
         raise HyperparameterError(
-            f"batch_size is {settings['batch_size']} and {len(table)} "
+            f"batch_size is {settings['batch_size']} and {n_utterances} "
             f"utterances of {settings['train_folder']} are left for training: "
             "choose a smaller batch_size or give more data"
         )
@@ -202,6 +220,7 @@ def count_data(settings, overrides):
     counted = {
         "n_speakers": len(speakers) * len(settings["speeds"]),
         "steps_per_epoch": steps,
+        "teacher_dim": 0 if teacher is None else teacher.embeddings.shape[1],
     }
     return (
         {**settings, **counted, "speakers": speakers},

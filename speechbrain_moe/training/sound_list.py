@@ -82,7 +82,7 @@ def find_audio(folder, argument):
     if not Path(folder).is_dir():
         raise AudioError(
             f"{argument}={folder} is not a folder: give one that holds "
-            "audio, or None to simulate"
+            "audio, or null"
         )
     found = (
         os.path.join(root, name)
@@ -94,7 +94,7 @@ def find_audio(folder, argument):
     if not paths:
         raise AudioError(
             f"{argument}={folder} holds no audio ({', '.join(FORMATS)}): "
-            "unpack it there, or give None to simulate"
+            "unpack it there, or give null"
         )
     return paths
 

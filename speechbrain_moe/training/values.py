@@ -32,6 +32,8 @@ WHOLE = {
     "n_warmup_steps": 0,
     "n_noises": 1,
     "n_rooms": 1,
+    "n_shared_blocks": 0,
+    "balance_window": 1,
 }
 NUMBERS = {
     "crop_s": (0.1, 600),
@@ -49,6 +51,15 @@ NUMBERS = {
     "drop_prob": (0, 1),
     "snr_low_db": (-100, 100),
     "snr_high_db": (-100, 100),
+    "always_on_weight": (0, 0.999),
+    "gate_noise": (0, 100),
+    "expert_dropout": (0, 0.999),
+    "temperature_start": (1e-3, 1e3),
+    "temperature_end": (1e-3, 1e3),
+    "balance_bias_rate": (0, 1),
+    "init_noise": (0, 10),
+    "distill_weight": (0, math.inf),
+    "pairwise_weight": (0, math.inf),
 }
 WHOLE_LISTS = (
     "gate_channels",
@@ -57,6 +68,8 @@ WHOLE_LISTS = (
     "expert_dilations",
 )
 FOLDERS = ("train_folder", "output_folder", "package_folder")
+SOURCES = ("teacher_embeddings", "unlabelled_folder", "init_from")
+TEACHING = ("distill_weight", "pairwise_weight")
 
 
 def check_values(settings):
@@ -93,15 +106,13 @@ def check_values(settings):
         value = settings[key]
         if not (is_list(value) and all(is_whole(v, 1) for v in value)):
             refuse(key, value, "a list of whole numbers of 1 or more")
-    for key in settings.keys() & set(FOLDERS):
-        if not isinstance(settings[key], str):
-            refuse(key, settings[key], "a folder")
-    check_save_folder(settings)
+    check_paths(settings)
+    check_teaching(settings)
     check_lists(settings)
 
 
-def check_save_folder(settings):
-    """Refuse another save_folder than a training folder is read by.
+def check_paths(settings):
+    """Refuse what is no path, or another save_folder than is read.
 
     Arguments
     ---------
@@ -111,8 +122,15 @@ def check_save_folder(settings):
     Raises
     ------
     HyperparameterError
-        If it is not <output_folder>/save.
+        If one is of another kind, or save_folder is not
+        <output_folder>/save.
     """
+    for key in settings.keys() & set(FOLDERS):
+        if not isinstance(settings[key], str):
+            refuse(key, settings[key], "a folder")
+    for key in settings.keys() & set(SOURCES):
+        if not (settings[key] is None or isinstance(settings[key], str)):
+            refuse(key, settings[key], "a path, or null")
     if "output_folder" in settings and "save_folder" in settings:
         wanted = Path(settings["output_folder"]) / "save"
         if Path(settings["save_folder"]) != wanted:
@@ -142,6 +160,39 @@ def check_lists(settings):
     fits = is_list(overrides) and all(isinstance(o, dict) for o in overrides)
     if overrides is not None and not fits:
         refuse("expert_overrides", overrides, "null or a list of dicts")
+
+
+def check_teaching(settings):
+    """Refuse a teacher that teaches nothing, and teaching without one.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the keys to change.
+    """
+    teacher = settings.get("teacher_embeddings")
+    unlabelled = settings.get("unlabelled_folder")
+    taught = [key for key in TEACHING if settings.get(key)]
+    if unlabelled is not None and teacher is None:
+        raise HyperparameterError(
+            f"unlabelled_folder is {unlabelled!r} and teacher_embeddings "
+            "null: unlabelled speech trains by a teacher alone, so give one"
+        )
+    if taught and teacher is None:
+        raise HyperparameterError(
+            f"{taught[0]} is {settings[taught[0]]} and teacher_embeddings "
+            "null: give a teacher, or weight 0"
+        )
+    if teacher is not None and not taught:
+        raise HyperparameterError(
+            f"teacher_embeddings is {teacher!r}, and {' and '.join(TEACHING)} "
+            "are 0: give one of them a weight above 0"
+        )
 
 
 def refuse(key, value, wanted):

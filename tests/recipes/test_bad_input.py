@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import train
 import verify
@@ -41,6 +42,14 @@ BAD_VALUES = [
     ({"trial_list": "nowhere.txt"}, "nowhere.txt"),
     ({"noise_folder": "nowhere"}, "noise_folder"),
     ({"rir_folder": "nowhere"}, "rir_folder"),
+    ({"unlabelled_folder": "u"}, "unlabelled_folder is 'u'.*teacher alone"),
+    (
+        {"teacher_embeddings": "no.npz", "distill_weight": 1},
+        "teacher_embeddings no.npz: no such file",
+    ),
+    ({"init_from": "./nowhere"}, "init_from: there is no folder ./nowhere"),
+    ({"n_shared_blocks": 6}, "n_shared_blocks is 6: choose 0 to 5"),
+    ({"execution": "fast"}, "execution is 'fast': choose dense or sparse"),
 ]
 
 
@@ -53,6 +62,18 @@ def test_bad_values_name_the_key_and_the_mend(
         train.main(given)
     message = str(caught.value.args[-1])
     assert re.search(said, message), message
+
+
+def test_teacher_that_heard_the_trial_list_stops_before_anything(
+    corpus, small_yaml, tmp_path
+):
+    teacher, out = tmp_path / "teacher.npz", tmp_path / "out"
+    path = "test/id08/s01/00000.wav"
+    np.savez(teacher, paths=[path], embeddings=np.ones((1, 3)))
+    changes = {"teacher_embeddings": teacher, "distill_weight": 1}
+    with pytest.raises(InputError, match=f"{path} stands in the trial list"):
+        train.main(arguments(small_yaml, corpus, out, **changes))
+    assert not out.exists()
 
 
 def test_command_ends_in_one_line_and_status_2(corpus, small_yaml, tmp_path):

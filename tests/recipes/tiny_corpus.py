@@ -58,6 +58,35 @@ def write_corpus(folder, n_train=8, n_test=3, n_utterances=5, seed=0):
     return folder
 
 
+def write_teaching(folder, seed=1):
+    """Write <folder>/unlabelled/*.wav and a teacher of it and of dev.
+
+    The teacher knows all but one of six unlabelled files.
+    """
+    rng = np.random.default_rng(seed)
+    (folder / "unlabelled").mkdir()
+    for j in range(6):
+        wav = buzz(rng, rng.uniform(80, 250), (500, 1500, 2500), 1.2)
+        soundfile.write(folder / f"unlabelled/{j}.wav", wav, RATE)
+    files = [*folder.rglob("dev/**/*.wav"), *folder.rglob("unlabelled/*.wav")]
+    paths = sorted(str(file.relative_to(folder)) for file in files)[:-1]
+    np.savez(
+        folder / "meta/teacher.npz",
+        paths=np.array(paths),
+        embeddings=rng.normal(size=(len(paths), 24)).astype(np.float16),
+    )
+
+
+def teaching_of(folder):
+    """Settings for what ``write_teaching`` wrote."""
+    return {
+        "teacher_embeddings": folder / "meta/teacher.npz",
+        "unlabelled_folder": folder / "unlabelled",
+        "distill_weight": 1.0,
+        "pairwise_weight": 10.0,
+    }
+
+
 def write_trials(path, files):
     """All pairs of files, as lines "label enrol test"."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,12 +9,13 @@ from speechbrain_moe.training.data import (
     change_speed,
     check_speeds,
     fill,
-    fill_labels,
     random_crop,
     read_table,
     train_dataset,
+    training_rows,
     utterance_dataset,
 )
+from speechbrain_moe.training.teacher import Teacher
 
 SPEEDS = [1.0, 0.9, 1.1]
 N_SAMPLES = {"long": 40000, "short": 5000, "exact": 16000}
@@ -45,9 +46,9 @@ def labels():
 
 @pytest.fixture
 def crops(folder, labels):
-    def make(speeds, crop_s=1.0):
-        path = folder / "train.csv"
-        return train_dataset(path, folder, labels, crop_s, speeds, 16000)
+    def make(speeds, crop_s=1.0, teacher=None, more=None):
+        rows = training_rows(folder / "train.csv", folder) | (more or {})
+        return train_dataset(rows, labels, crop_s, speeds, 16000, teacher)
 
     return make
 
@@ -191,22 +192,44 @@ def test_usable_speeds_pass():
     assert check_speeds([1.0]) is None and check_speeds(SPEEDS) is None
 
 
-def test_speakers_are_numbered_in_order_and_the_numbering_is_kept(tmp_path):
-    path = tmp_path / "labels.txt"
-    for _ in range(2):
-        encoder = CategoricalEncoder()
-        fill_labels(encoder, ["ann", "bob", "cid"], path)
-        assert encoder.lab2ind == {"ann": 0, "bob": 1, "cid": 2}
-        assert path.is_file()
+@pytest.fixture
+def teacher():
+    """Knows "long" and "short", not "exact"."""
+    rows = {("long.wav",): 0, ("short.wav",): 1}
+    return Teacher(rows, np.array([[1, 0], [0, 1]], np.float32))
 
 
-@pytest.mark.parametrize(
-    "speakers", [["ann"], ["bob", "ann"], ["ann", "cid"], ["ann", "bob", "cid"]]
-)
-def test_another_numbering_beside_a_checkpoint_is_refused(tmp_path, speakers):
-    path = tmp_path / "labels.txt"
-    fill_labels(CategoricalEncoder(), ["ann", "bob"], path)
-    before = path.read_bytes()
-    with pytest.raises(HyperparameterError, match="labels.txt numbers other"):
-        fill_labels(CategoricalEncoder(), speakers, path)
-    assert path.read_bytes() == before
+def test_items_carry_what_the_teacher_says_of_unchanged_voices(crops, teacher):
+    dataset = crops([1.0], teacher=teacher)
+    found = [(i["teacher"].tolist(), i["has_teacher"]) for i in dataset]
+    assert found == [([1, 0], True), ([0, 1], True), ([0, 0], False)]
+
+
+def test_a_changed_voice_has_no_teacher(crops, teacher):
+    dataset, seen = crops(SPEEDS, teacher=teacher), set()
+    for _ in range(20):
+        item = dataset[0]
+        assert item["has_teacher"] == (item["spk_label"] == 0)
+        assert item["teacher"].any() == item["has_teacher"]
+        seen.add(item["spk_label"])
+    assert seen == {0, 3, 6}
+
+
+def test_items_without_a_teacher_are_as_they_were(crops):
+    assert set(crops([1.0])[0]) == {"id", "sig", "spk_label"}
+
+
+def test_unlabelled_speech_keeps_its_speed_and_has_label_minus_one(
+    folder, crops, teacher
+):
+    row = {"path": str(folder / "long.wav"), "duration_s": 2.5, "spk_id": ""}
+    (folder / "train.csv").write_text("ID,path,spk_id,duration_s\n")
+    dataset = crops(SPEEDS, teacher=teacher, more={"u": row})
+    for _ in range(10):
+        item = dataset[0]
+        assert (item["spk_label"], item["has_teacher"]) == (-1, True)
+
+
+def test_whole_paths_stay_as_they_are(folder):
+    rows = training_rows(folder / "train.csv", "/elsewhere")
+    assert rows["long"]["path"] == "/elsewhere/long.wav"

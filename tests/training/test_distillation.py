@@ -62,9 +62,9 @@ def test_a_student_that_turns_the_teacher_has_no_loss():
     assert distillation(student, teacher, mask).item() < 1e-5
 
 
-@pytest.mark.parametrize("n_rows", [0, 1])
-def test_without_rows_the_loss_is_zero_and_all_get_gradients(n_rows):
-    distillation = Distillation(8, 5, n_rows * 0.0, pairwise_weight=1.0)
+@pytest.mark.parametrize("n_rows, direct_weight", [(0, 1.0), (1, 0.0)])
+def test_too_few_rows_give_zero_and_gradients_for_all(n_rows, direct_weight):
+    distillation = Distillation(8, 5, direct_weight, pairwise_weight=1.0)
     student = torch.randn(4, 1, 8, requires_grad=True)
     mask = torch.arange(4) < n_rows
     loss = distillation(student, torch.zeros(4, 5), mask)

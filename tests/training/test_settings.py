@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from speechbrain_moe.errors import HyperparameterError
@@ -6,6 +7,7 @@ from speechbrain_moe.training.settings import (
     count_data,
     read_settings,
 )
+from speechbrain_moe.training.teacher import Teacher
 
 YAML = """\
 seed: 1
@@ -18,6 +20,10 @@ batch_size: 4
 speeds: [1.0, 0.9, 1.1]
 n_speakers: 0
 steps_per_epoch: 0
+teacher_dim: 0
+teacher_embeddings: null
+unlabelled_folder: null
+distill_weight: 0
 model: !new:nowhere.Explode
     n_speakers: !ref <n_speakers>
 """
@@ -42,11 +48,11 @@ def read(hparams_file):
 
 @pytest.fixture
 def count(read, tmp_path):
-    def make(n_rows, **overrides):
+    def make(n_rows, teacher=None, **overrides):
         rows = [f"u{i},u{i}.wav,{i % 3:03},1.0" for i in range(n_rows)]
         header = "ID,path,spk_id,duration_s"
         (tmp_path / "train.csv").write_text("\n".join([header, *rows]) + "\n")
-        return count_data(*read(**overrides))
+        return count_data(*read(**overrides), teacher)
 
     return make
 
@@ -108,7 +114,32 @@ def test_speakers_steps_and_classes_are_counted(count):
         "data_folder": "/data",
         "n_speakers": 9,
         "steps_per_epoch": 2,
+        "teacher_dim": 0,
     }
+
+
+def write_unlabelled(folder, rows):
+    lines = ["ID,path,spk_id,duration_s", *rows]
+    (folder / "unlabelled.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_unlabelled_utterances_and_the_teacher_are_counted(count, tmp_path):
+    rows = "".join(f"u/{i},{i}.wav,,1.0\n" for i in range(5))
+    (tmp_path / "unlabelled.csv").write_text(
+        "ID,path,spk_id,duration_s\n" + rows
+    )
+    given = {"teacher_embeddings": "t.npz", "unlabelled_folder": "/u"}
+    teacher = Teacher({}, np.zeros((0, 7)))
+    settings, overrides = count(11, teacher, distill_weight=1, **given)
+    assert settings["speakers"] == ["000", "001", "002"]
+    assert (overrides["steps_per_epoch"], overrides["teacher_dim"]) == (4, 7)
+
+
+def test_a_list_of_unlabelled_speech_of_before_is_not_counted(count, tmp_path):
+    (tmp_path / "unlabelled.csv").write_text(
+        "ID,path,spk_id,duration_s\na,a,,1\n"
+    )
+    assert count(n_rows=7)[0]["steps_per_epoch"] == 1
 
 
 def test_exactly_one_batch_is_enough(count):
@@ -165,3 +196,14 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
     check_same_model(settings)
     with pytest.raises(HyperparameterError, match="with top_k 2, now it is 1"):
         check_same_model({**settings, "top_k": 1})
+
+
+@pytest.mark.parametrize("key", ["teacher_embeddings", "unlabelled_folder"])
+def test_a_source_may_move_but_not_come_or_go(tmp_path, key):
+    settings = {"output_folder": str(tmp_path), "model": {}, "seed": 1}
+    settings |= {"speeds": [1.0], "n_dev_speakers": 2, "min_duration_s": 1.0}
+    held = "seed: 1\nspeeds: [1.0]\nn_dev_speakers: 2\nmin_duration_s: 1.0\n"
+    (tmp_path / "hyperparams.yaml").write_text(f"{held}{key}: here\n")
+    check_same_model({**settings, key: "there"})
+    with pytest.raises(HyperparameterError, match=f"{key} 'here', now it is N"):
+        check_same_model({**settings, key: None})

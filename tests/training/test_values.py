@@ -1,7 +1,12 @@
 import pytest
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.training.values import NUMBERS, WHOLE, check_values
+from speechbrain_moe.training.values import (
+    NUMBERS,
+    SOURCES,
+    WHOLE,
+    check_values,
+)
 
 
 @pytest.mark.parametrize("key", WHOLE)
@@ -39,3 +44,29 @@ def test_save_folder_stays_inside_the_output_folder():
     check_values({"output_folder": "a/b", "save_folder": "a/b/save"})
     with pytest.raises(HyperparameterError, match="save_folder is 'c'"):
         check_values({"output_folder": "a/b", "save_folder": "c"})
+
+
+@pytest.mark.parametrize("key", SOURCES)
+@pytest.mark.parametrize("value", [3, True, ["a"]])
+def test_a_source_is_a_path_or_null(key, value):
+    with pytest.raises(HyperparameterError, match=f"{key} is .*or null"):
+        check_values({key: value})
+
+
+LONE = [
+    ({"unlabelled_folder": "u"}, "unlabelled_folder is 'u'.*teacher alone"),
+    ({"distill_weight": 1.0}, "distill_weight is 1.0 and teacher_embeddings"),
+    ({"pairwise_weight": 2}, "pairwise_weight is 2 and teacher_embeddings"),
+    ({"teacher_embeddings": "t.npz"}, "'t.npz', and distill_weight and pair"),
+]
+
+
+@pytest.mark.parametrize("settings, said", LONE, ids=str)
+def test_a_teacher_and_its_weight_are_given_together(settings, said):
+    with pytest.raises(HyperparameterError, match=said):
+        check_values({"distill_weight": 0, **settings})
+
+
+def test_a_teacher_with_a_weight_passes():
+    given = {"teacher_embeddings": "t.npz", "unlabelled_folder": "u"}
+    check_values({**given, "distill_weight": 0, "pairwise_weight": 1.0})

@@ -14,44 +14,41 @@ Authors
 
 import logging
 import sys
-from pathlib import Path
+from functools import partial
 
+import pandas as pd
 import speechbrain as sb
 import torch
 from hyperpyyaml import load_hyperpyyaml
+from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
+from training_lists import find_teacher, prepare
 from verify import say, verify
-from voxceleb_prepare import prepare_voxceleb
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.export import export_package
-from speechbrain_moe.lobes.losses import balance_loss, expert_load, z_loss
+from speechbrain_moe.inference.init_from import init_experts
 from speechbrain_moe.scoring.metrics import equal_error_rate
-from speechbrain_moe.scoring.speakers import check_labels
-from speechbrain_moe.scoring.trials import (
-    check_trial_files,
-    read_trials,
-    trial_scores,
-)
+from speechbrain_moe.scoring.trials import read_trials, trial_scores
+from speechbrain_moe.training.brain import MoEBrain
 from speechbrain_moe.training.data import (
-    fill_labels,
-    read_table,
     train_dataset,
+    training_rows,
     utterance_dataset,
 )
+from speechbrain_moe.training.labels import fill_labels
 from speechbrain_moe.training.memory import keep_freed_memory
-from speechbrain_moe.training.noises import prepare_noises
-from speechbrain_moe.training.rooms import prepare_rooms
 from speechbrain_moe.training.settings import (
     check_same_model,
     count_data,
     read_settings,
 )
+from speechbrain_moe.training.stability import first_choice, same_routes
 
 logger = logging.getLogger(__name__)
 
 
-class SpeakerBrain(sb.Brain):
+class SpeakerBrain(MoEBrain):
     """Trains an encoder to tell speakers apart; validates by EER.
 
     Arguments
@@ -66,58 +63,43 @@ class SpeakerBrain(sb.Brain):
         super().__init__(**kwargs)
         self.dev_trials = dev_trials
 
+    def compute_features(self, wavs, lens=None):
+        """Features as the encoder takes them [B, T, M]."""
+        feats = self.modules.compute_features(wavs)
+        return self.modules.mean_var_norm(feats, lens)
+
     def compute_forward(self, batch, stage):
         """Embeddings [B, 1, D] and their Routing."""
         wavs, lens = batch.to(self.device).sig
         if stage == sb.Stage.TRAIN:
             wavs, lens = self.hparams.augment(wavs, lens)
-        feats = self.modules.compute_features(wavs)
-        feats = self.modules.mean_var_norm(feats, lens)
+        feats = self.compute_features(wavs, lens)
         return self.modules.embedding_model(feats, lens, return_routing=True)
 
     def compute_objectives(self, predictions, batch, stage):
-        """Speaker loss + weighted gate losses; in validation, none."""
+        """Loss of a training batch; in validation, none."""
         embedding, routing = predictions
-        if stage != sb.Stage.TRAIN:
-            self.dev_embeddings += list(embedding.squeeze(1).cpu().numpy())
-            self.dev_paths += batch.path
-            return torch.zeros(())
-        labels = torch.as_tensor(batch.spk_label, device=self.device)
-        # bf16 would round scaled cosines to steps of 0.1
-        with torch.autocast(embedding.device.type, enabled=False):
-            cosines = self.modules.classifier(embedding)
-        load = expert_load(
-            routing.expert_ids,
-            routing.gate_logits.shape[1],
-            routing.expert_weights,
-        )
-        terms = {
-            "speaker_loss": self.hparams.compute_loss(cosines, labels),
-            "balance_loss": balance_loss(routing.gate_probs, load),
-            "z_loss": z_loss(routing.gate_logits),
-        }
-        self.note(load=load, **terms)
-        return (
-            terms["speaker_loss"]
-            + self.hparams.balance_weight * terms["balance_loss"]
-            + self.hparams.z_weight * terms["z_loss"]
-        )
+        if stage == sb.Stage.TRAIN:
+            return self.training_loss(embedding, routing, batch)
+        self.dev_embeddings += list(embedding.squeeze(1).cpu().numpy())
+        self.dev_paths += batch.path
+        if self.encoder.gate is not None and self.encoder.n_experts > 1:
+            self.stays.append(
+                same_routes(self.choose, batch.sig.data, self.disturbances)
+            )
+        return torch.zeros(())
 
-    def note(self, **values):
-        """Add to the epoch's means."""
-        self.n_noted += 1
-        for key, value in values.items():
-            value = value.detach().cpu()
-            self.sums[key] = self.sums.get(key, 0) + value
+    def choose(self, wavs):
+        """Expert that the gate puts first for each utterance [B]."""
+        return first_choice(self.encoder, self.compute_features(wavs))
 
     def on_stage_start(self, stage, epoch=None):
-        """Set the margin of the epoch and empty what is gathered."""
+        """Set what changes by epoch and empty what is gathered."""
         if stage == sb.Stage.TRAIN:
-            self.sums, self.n_noted = {}, 0
-            n_epochs = self.hparams.margin_warmup_epochs
-            share = min(1.0, (epoch - 1) / n_epochs) if n_epochs else 1.0
-            self.hparams.compute_loss.set_margin(share * self.hparams.margin)
-        self.dev_embeddings, self.dev_paths = [], []
+            self.on_train_epoch_start(epoch)
+        self.dev_embeddings, self.dev_paths, self.stays = [], [], []
+        # The same in each epoch, so that epochs compare
+        self.disturbances = torch.Generator().manual_seed(self.hparams.seed)
 
     def on_fit_batch_start(self, batch, should_step):
         """Set the learning rate of the step."""
@@ -132,19 +114,16 @@ class SpeakerBrain(sb.Brain):
             self.dev_embeddings, self.dev_paths, self.dev_trials
         )
         dev_eer, _ = equal_error_rate(self.dev_trials.labels, scores)
-        means = {k: v / max(1, self.n_noted) for k, v in self.sums.items()}
-        load = means.pop("load", torch.zeros(0)).tolist()
+        stays = pd.DataFrame(self.stays).mean().add_prefix("route_stays_in_")
         self.hparams.train_logger.log_stats(
             {
                 "epoch": epoch,
                 "margin": float(self.hparams.compute_loss.margin),
+                "temperature": float(self.encoder.gate_temperature),
                 "lr": self.hparams.lr_scheduler.current_lr,
             },
-            train_stats={
-                **{key: value.item() for key, value in means.items()},
-                "load": " ".join(f"{share:.3f}" for share in load),
-            },
-            valid_stats={"dev_eer": dev_eer},
+            train_stats=self.epoch_figures(),
+            valid_stats={"dev_eer": dev_eer, **stays},
         )
         self.checkpointer.save_and_keep_only(
             meta={"dev_eer": dev_eer, "epoch": epoch},
@@ -153,51 +132,21 @@ class SpeakerBrain(sb.Brain):
         )
 
 
-def prepare(settings):
-    """Write the lists, noises and rooms that training reads."""
-    lists = [settings["trial_list"]] if settings["trial_list"] else []
-    if lists:
-        trials = read_trials(lists[0])
-        check_labels(trials)
-        check_trial_files(trials, settings["trial_folder"], "trial_folder")
-    prepare_voxceleb(
-        train_folder=settings["train_folder"],
-        save_folder=settings["save_folder"],
-        trial_lists=lists,
-        metadata=settings["metadata"],
-        n_dev_speakers=settings["n_dev_speakers"],
-        n_dev_trials=settings["n_dev_trials"],
-        min_duration_s=settings["min_duration_s"],
-        sample_rate=settings["sample_rate"],
+def start_experts(hparams, settings):
+    """Fill fresh experts from init_from; resumed ones stay as they are."""
+    resumes = hparams["checkpointer"].find_checkpoint() is not None
+    if settings["init_from"] is None or resumes:
+        return
+    init_experts(
+        hparams["modules"],
+        settings["init_from"],
+        noise=settings["init_noise"],
         seed=settings["seed"],
     )
-    prepare_augmentation(settings)
+    logger.info("every expert starts from %s", settings["init_from"])
 
 
-def prepare_augmentation(settings):
-    """Write, or list, the noises and rooms."""
-    table = read_table(f"{settings['save_folder']}/train.csv")
-    speech = [str(Path(settings["train_folder"]) / p) for p in table.path]
-    prepare_noises(
-        settings["noise_csv"],
-        f"{settings['save_folder']}/noise",
-        speech_paths=speech,
-        noise_folder=settings["noise_folder"],
-        n_noises=settings["n_noises"],
-        sample_rate=settings["sample_rate"],
-        seed=settings["seed"],
-    )
-    prepare_rooms(
-        settings["rir_csv"],
-        f"{settings['save_folder']}/rir",
-        rir_folder=settings["rir_folder"],
-        n_rooms=settings["n_rooms"],
-        sample_rate=settings["sample_rate"],
-        seed=settings["seed"],
-    )
-
-
-def fit(brain, settings):
+def fit(brain, settings, teacher):
     """Train to the last epoch, from the last checkpoint if there is one."""
     hparams, save_folder = brain.hparams, settings["save_folder"]
     folder, rate = settings["train_folder"], settings["sample_rate"]
@@ -205,13 +154,13 @@ def fit(brain, settings):
     fill_labels(
         labels, settings["speakers"], f"{save_folder}/label_encoder.txt"
     )
+    rows = training_rows(f"{save_folder}/train.csv", folder)
+    if settings["unlabelled_folder"] is not None:
+        rows |= training_rows(
+            f"{save_folder}/unlabelled.csv", settings["unlabelled_folder"]
+        )
     train = train_dataset(
-        f"{save_folder}/train.csv",
-        folder,
-        labels,
-        settings["crop_s"],
-        settings["speeds"],
-        rate,
+        rows, labels, settings["crop_s"], settings["speeds"], rate, teacher
     )
     dev = utterance_dataset(f"{save_folder}/dev.csv", folder, rate)
     brain.fit(
@@ -223,6 +172,7 @@ def fit(brain, settings):
             "num_workers": settings["num_workers"],
             "shuffle": True,
             "drop_last": True,
+            "collate_fn": partial(PaddedBatch, padded_keys=["sig"]),
         },
         valid_loader_kwargs={"batch_size": 1},
     )
@@ -256,8 +206,9 @@ def main(arguments):
         keep_freed_memory()
     ddp_init_group(run_opts)
     check_same_model(settings)
-    run_on_main(prepare, kwargs={"settings": settings})
-    settings, overrides = count_data(settings, overrides)
+    teacher = find_teacher(settings)
+    run_on_main(prepare, args=[settings, teacher])
+    settings, overrides = count_data(settings, overrides, teacher)
     # Built before the folder's hyperparams.yaml is written over
     with open(hparams_file, encoding="utf-8") as file:
         hparams = load_hyperpyyaml(file, overrides)
@@ -270,16 +221,20 @@ def main(arguments):
         settings["steps_per_epoch"],
         settings["save_folder"],
     )
+    start_experts(hparams, settings)
+    modules = dict(hparams["modules"])
+    if teacher is None:
+        del modules["distillation"]
     brain = SpeakerBrain(
         dev_trials=read_trials(f"{settings['save_folder']}/dev_trials.txt"),
-        modules=hparams["modules"],
+        modules=modules,
         opt_class=hparams["opt_class"],
         hparams=hparams,
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
     )
     if not run_opts.test_only:
-        fit(brain, settings)
+        fit(brain, settings, teacher)
     if brain.debug:
         logger.info("debug run: nothing is verified or exported")
         return

@@ -1,0 +1,83 @@
+"""What a training reads, written before it: lists, noises, rooms, a teacher.
+
+ * trial list and teacher are looked at before the first file is written
+ * all lists stand in save_folder; a second call makes only what changed
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from pathlib import Path
+
+from voxceleb_prepare import prepare_voxceleb
+
+from speechbrain_moe.scoring.speakers import check_labels
+from speechbrain_moe.scoring.trials import check_trial_files, read_trials
+from speechbrain_moe.training.data import read_table
+from speechbrain_moe.training.noises import prepare_noises
+from speechbrain_moe.training.rooms import prepare_rooms
+from speechbrain_moe.training.teacher import read_teacher
+from speechbrain_moe.training.unlabelled import list_unlabelled
+
+
+def find_teacher(settings):
+    """Embeddings to distil from, none of the trial list, or None."""
+    if settings["teacher_embeddings"] is None:
+        return None
+    tested = []
+    if settings["trial_list"]:
+        trials = read_trials(settings["trial_list"])
+        tested = [*trials.enrol, *trials.test]
+    return read_teacher(settings["teacher_embeddings"], tested)
+
+
+def prepare(settings, teacher):
+    """Write the lists, noises and rooms that training reads."""
+    lists = [settings["trial_list"]] if settings["trial_list"] else []
+    if lists:
+        trials = read_trials(lists[0])
+        check_labels(trials)
+        check_trial_files(trials, settings["trial_folder"], "trial_folder")
+    prepare_voxceleb(
+        train_folder=settings["train_folder"],
+        save_folder=settings["save_folder"],
+        trial_lists=lists,
+        metadata=settings["metadata"],
+        n_dev_speakers=settings["n_dev_speakers"],
+        n_dev_trials=settings["n_dev_trials"],
+        min_duration_s=settings["min_duration_s"],
+        sample_rate=settings["sample_rate"],
+        seed=settings["seed"],
+    )
+    if settings["unlabelled_folder"] is not None:
+        list_unlabelled(
+            f"{settings['save_folder']}/unlabelled.csv",
+            settings["unlabelled_folder"],
+            teacher,
+            settings["min_duration_s"],
+            settings["sample_rate"],
+        )
+    prepare_augmentation(settings)
+
+
+def prepare_augmentation(settings):
+    """Write, or list, the noises and rooms."""
+    table = read_table(f"{settings['save_folder']}/train.csv")
+    speech = [str(Path(settings["train_folder"]) / p) for p in table.path]
+    prepare_noises(
+        settings["noise_csv"],
+        f"{settings['save_folder']}/noise",
+        speech_paths=speech,
+        noise_folder=settings["noise_folder"],
+        n_noises=settings["n_noises"],
+        sample_rate=settings["sample_rate"],
+        seed=settings["seed"],
+    )
+    prepare_rooms(
+        settings["rir_csv"],
+        f"{settings['save_folder']}/rir",
+        rir_folder=settings["rir_folder"],
+        n_rooms=settings["n_rooms"],
+        sample_rate=settings["sample_rate"],
+        seed=settings["seed"],
+    )

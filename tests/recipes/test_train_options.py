@@ -1,0 +1,131 @@
+"""Teacher, unlabelled speech and the options of the mixture, in one run."""
+
+import re
+
+import pytest
+import torch
+import train
+from safetensors.torch import load_file
+from tiny_corpus import arguments, teaching_of, write_corpus, write_teaching
+
+from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.training.data import read_table
+from speechbrain_moe.training.settings import read_yaml
+
+OPTIONS = {
+    "selection": "top_k",
+    "top_k": 1,
+    "execution": "sparse",
+    "n_shared_blocks": 2,
+    "always_on_weight": 0.3,
+    "gate_noise": 0.1,
+    "balance_bias_rate": 0.01,
+    "temperature_start": 2.0,
+    "batch_size": 7,
+}
+N_LABELLED, N_TAUGHT = 30, 5
+
+
+@pytest.fixture(scope="module")
+def taught(small_yaml, tmp_path_factory):
+    """Output folder of a run with everything switched on."""
+    folder = write_corpus(tmp_path_factory.mktemp("taught"))
+    out = folder / "out"
+    write_teaching(folder)
+    teaching = teaching_of(folder)
+    train.main(arguments(small_yaml, folder, out, **OPTIONS, **teaching))
+    return out
+
+
+@pytest.fixture(scope="module")
+def checkpoint(taught):
+    """State of each part in the only checkpoint."""
+    (folder,) = (taught / "save").glob("CKPT*")
+    names = ("distillation", "load_window", "embedding_model")
+    return {name: torch.load(folder / f"{name}.ckpt") for name in names}
+
+
+def test_the_teachers_loss_is_logged_by_epoch(taught):
+    assert float(logged(taught, "distill_loss")) > 0
+
+
+def logged(folder, name):
+    """A figure of the one epoch's line."""
+    (line,) = (folder / "train_log.txt").read_text().splitlines()
+    return re.search(rf"{name}: ([^ ,]+)", line)[1]
+
+
+def test_unlabelled_files_that_the_teacher_knows_join_the_training(taught):
+    assert len(read_table(taught / "save/train.csv")) == N_LABELLED
+    assert len(read_table(taught / "save/unlabelled.csv")) == N_TAUGHT
+    settings = read_yaml(taught / "hyperparams.yaml")
+    assert (settings["steps_per_epoch"], settings["teacher_dim"]) == (5, 24)
+
+
+def test_head_and_balance_are_in_the_checkpoint(checkpoint):
+    assert checkpoint["distillation"]["head.weight"].shape == (24, 32)
+    n_seen = checkpoint["load_window"]["n_seen"].item()
+    assert n_seen == N_LABELLED + N_TAUGHT
+
+
+def test_package_holds_bias_and_temperature_and_no_head(taught, checkpoint):
+    state = load_file(taught / "package/embedding_model.safetensors")
+    assert state.keys() == checkpoint["embedding_model"].keys()
+    assert not any("head" in key or "distill" in key for key in state)
+    assert state["expert_bias"].abs().max() > 0
+    assert state["gate_temperature"].item() == 2.0
+
+
+def test_package_shares_blocks_and_has_the_always_on_expert(taught):
+    bank = load_encoder(taught / "package").mods.embedding_model.experts
+    assert len(bank.experts) == 5
+    kept = [len(list(e.blocks[0].parameters())) > 0 for e in bank.experts]
+    assert kept == [True, False, False, False, False]
+
+
+def test_route_stability_is_logged_as_a_share(taught):
+    for name in ("noise", "crop"):
+        assert 0 <= float(logged(taught, f"route_stays_in_{name}")) <= 1
+
+
+def test_a_teacher_does_not_come_into_a_training_without(
+    taught, small_yaml, tmp_path
+):
+    given = arguments(small_yaml, taught.parent, taught, **OPTIONS)
+    with pytest.raises(train.InputError, match="with teacher_embeddings"):
+        train.main(given)
+
+
+def test_a_resumed_training_is_not_started_from_elsewhere(
+    taught, small_yaml, tmp_path
+):
+    before = load_file(taught / "package/embedding_model.safetensors")
+    teaching = teaching_of(taught.parent)
+    given = arguments(
+        small_yaml,
+        taught.parent,
+        taught,
+        init_from=tmp_path / "nowhere",
+        package_folder=tmp_path / "package",
+        **OPTIONS,
+        **teaching,
+    )
+    train.main(given)
+    after = load_file(tmp_path / "package/embedding_model.safetensors")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.slow
+def test_experts_start_from_a_dense_training(
+    corpus, small_yaml, recipe_folder, tmp_path
+):
+    dense, out = tmp_path / "dense", tmp_path / "moe"
+    yaml = recipe_folder / "hparams/ecapa_small.yaml"
+    train.main(arguments(yaml, corpus, dense))
+    changes = {"init_from": dense, "lr": 1e-12, "weight_decay": 0}
+    train.main(arguments(small_yaml, corpus, out, **changes))
+    parts = [load_encoder(f).mods.embedding_model for f in (dense, out)]
+    (wanted,), experts = (part.experts.experts for part in parts)
+    for expert in experts:
+        for key, weight in wanted.named_parameters():
+            assert torch.allclose(expert.get_parameter(key), weight, atol=1e-6)
