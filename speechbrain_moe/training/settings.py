@@ -178,7 +178,7 @@ def check_same_model(settings):
         )
 
 
-def count_data(settings, overrides, teacher=None):
+def count_data(settings, overrides, teacher=None, n_processes=1):
     """Fill in what only the prepared lists can tell.
 
     Arguments
@@ -189,6 +189,8 @@ def count_data(settings, overrides, teacher=None):
         Overrides by key.
     teacher : Teacher, optional
         What ``read_teacher`` returned.
+    n_processes : int
+        Processes that train together, each with batches of batch_size.
 
     Returns
     -------
@@ -209,7 +211,7 @@ def count_data(settings, overrides, teacher=None):
     if settings["unlabelled_folder"] is not None:
         csv_path = f"{settings['save_folder']}/unlabelled.csv"
         n_utterances += len(read_table(csv_path))
-    steps = n_utterances // settings["batch_size"]
+    steps = n_utterances // (n_processes * settings["batch_size"])
     if steps == 0:
         raise HyperparameterError(
             f"batch_size is {settings['batch_size']} and {n_utterances} "

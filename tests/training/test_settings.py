@@ -142,6 +142,12 @@ def test_a_list_of_unlabelled_speech_of_before_is_not_counted(count, tmp_path):
     assert count(n_rows=7)[0]["steps_per_epoch"] == 1
 
 
+def test_processes_share_the_utterances_of_an_epoch(count, read):
+    count(n_rows=19)  # writes the list
+    settings, _ = count_data(*read(), n_processes=2)
+    assert settings["steps_per_epoch"] == 2
+
+
 def test_exactly_one_batch_is_enough(count):
     assert count(n_rows=4)[0]["steps_per_epoch"] == 1
 

@@ -19,6 +19,7 @@ from functools import partial
 import pandas as pd
 import speechbrain as sb
 import torch
+import torch.distributed as dist
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
@@ -208,7 +209,8 @@ def main(arguments):
     check_same_model(settings)
     teacher = find_teacher(settings)
     run_on_main(prepare, args=[settings, teacher])
-    settings, overrides = count_data(settings, overrides, teacher)
+    n_processes = dist.get_world_size() if dist.is_initialized() else 1
+    settings, overrides = count_data(settings, overrides, teacher, n_processes)
     # Built before the folder's hyperparams.yaml is written over
     with open(hparams_file, encoding="utf-8") as file:
         hparams = load_hyperpyyaml(file, overrides)
