@@ -46,7 +46,7 @@ def report(given):
         collect_routing,
         write_routing,
     )
-    from speechbrain_moe.report.routing import (
+    from speechbrain_moe.report.routing_facts import (
         check_plots,
         read_routing,
         routing_facts,
@@ -93,11 +93,11 @@ def checked_list(given):
         If a file is missing, the list and the table do not fit each other,
         or a column is asked for that is not there.
     """
-    from speechbrain_moe.report.routing import trials_within
     from speechbrain_moe.report.routing_attributes import (
         join_metadata,
         read_metadata,
     )
+    from speechbrain_moe.report.routing_facts import trials_within
     from speechbrain_moe.scoring.speakers import check_labels
     from speechbrain_moe.scoring.trials import check_trial_files, read_trials
 

@@ -1,6 +1,8 @@
 """The command speechbrain-moe."""
 
+import itertools
 import json
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -42,6 +44,66 @@ def test_missing_file_ends_in_one_line_on_stderr_and_status_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "error: no.wav: no such file; correct the path\n"
+
+
+@pytest.fixture
+def trial_list(voices, tmp_path):
+    """A list over 3 speakers with 2 files each, and its folder."""
+    paths = [f"{s}/s/{i}.wav" for s in "abc" for i in range(2)]
+    for path, wav in zip(paths, voices(6)):
+        (tmp_path / "audio" / path).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "audio" / path, wav.numpy(), 16000)
+    lines = [
+        f"{int(a[0] == b[0])} {a} {b}\n"
+        for a, b in itertools.combinations(paths, 2)
+    ]
+    (tmp_path / "trials.txt").write_text("".join(lines))
+    (tmp_path / "meta.csv").write_text("spk_id,gender\na,f\nb,m\nc,f\n")
+    return tmp_path
+
+
+def report_of(folder, experiment, *more):
+    return main(
+        [
+            *("report", str(experiment), "--trials"),
+            *(str(folder / "trials.txt"), "--audio", str(folder / "audio")),
+            *("--out", str(folder / "report"), *more),
+        ]
+    )
+
+
+def test_report_writes_a_page_with_its_facts_and_arrays(
+    experiment, trial_list, capsys
+):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("sklearn")
+    table = str(trial_list / "meta.csv")
+    given = ("--metadata", table, "--columns", "spk_id", "--json")
+    assert report_of(trial_list, experiment, *given) == 0
+    said = json.loads(capsys.readouterr().out)
+    files = [Path(said[key]).name for key in ("page", "facts", "arrays")]
+    assert files == ["routing.html", "routing.json", "routing.npz"]
+    facts = json.loads(Path(said["facts"]).read_text(encoding="utf-8"))
+    assert facts["errors"]["whole"]["estimate"] == said["eer"]
+    assert facts["about"]["n_files"] == 6
+    assert {"gender", "spk_id"} < set(facts["attributes"])
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (["--columns", "gender"], "give --metadata too"),
+        (["--metadata", "nowhere.csv"], "nowhere.csv: no such file"),
+        (["--max_files", "1"], "max_files is 1"),
+        (["--audio", "nowhere"], "correct --audio"),
+    ],
+)
+def test_report_refuses_what_it_cannot_use_before_it_loads_a_model(
+    given, said, trial_list, capsys
+):
+    assert report_of(trial_list, "no_model", *given) == 2
+    assert said in capsys.readouterr().err
+    assert not (trial_list / "report").exists()
 
 
 def test_version_is_printed(capsys):

@@ -71,14 +71,13 @@ def collect_routing(encoder, paths, folder):
     progress = tqdm(paths, desc="routing", unit="file", disable=None)
     rows = [routing_of_file(encoder, Path(folder) / path) for path in progress]
     arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    bias = getattr(model, "expert_bias", torch.zeros(model.n_experts))
     return {
         "paths": np.array(paths),
         **arrays,
         "selection": np.array(model.selection),
         "top_k": np.array(model.top_k),
-        "always_on_weight": np.array(getattr(model, "always_on_weight", 0.0)),
-        "expert_bias": bias.cpu().numpy(),
+        "always_on_weight": np.array(model.always_on_weight),
+        "expert_bias": model.expert_bias.cpu().numpy(),
     }
 
 
@@ -115,9 +114,7 @@ def routing_of_file(encoder, path):
         feats = encoder.mods.mean_var_norm(feats, feats.new_ones(1))
         embedding, routing = model(feats, return_routing=True)
         raw = run_every_expert(model, feats)
-    weights = weights_of_all(
-        routing, raw.shape[1], getattr(model, "always_on_weight", 0.0)
-    )
+    weights = weights_of_all(routing, raw.shape[1], model.always_on_weight)
     tensors = {
         "embedding": embedding[:, 0],
         **routing._asdict(),

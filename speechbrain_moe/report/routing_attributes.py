@@ -233,7 +233,7 @@ def bands(values, unit: str = "") -> pd.Series:
     edges = np.unique(np.round(np.quantile(known, shares), 1))
     edges = edges[(edges > known.min()) & (edges <= known.max())]
     codes = np.digitize(values, edges)
-    texts = [f"{edge:g}" for edge in edges]
+    texts = [f"{edge:.1f}" for edge in edges]
     names = [f"all near {known.median():.3g}"]
     if texts:
         between = [f"{a} to {b}" for a, b in zip(texts, texts[1:])]

@@ -62,7 +62,7 @@ def draw_load(load: dict) -> bytes:
         A PNG.
     """
     E = len(load["load"])
-    figure = new_figure(max(5.0, 1.0 + 0.8 * E), 2.9)
+    figure = new_figure(max(6.4, 1.0 + 0.8 * E), 3.0)
     axes = figure.add_subplot()
     for k, key in enumerate(("load", "importance")):
         bars = axes.bar(
@@ -73,14 +73,12 @@ def draw_load(load: dict) -> bytes:
             label=("load: share of files", "importance: mean probability")[k],
         )
         axes.bar_label(bars, fmt="%.0f", fontsize=8, padding=1)
-    axes.axhline(100 / E, color="0.3", linestyle="--", linewidth=1)
-    axes.annotate(
-        "even", (E - 0.5, 100 / E), fontsize=8, ha="right", va="bottom"
-    )
+    style = {"color": "0.3", "linestyle": "--", "linewidth": 1}
+    axes.axhline(100 / E, label="even", **style)
     axes.set_xticks(range(E), expert_names(E))
     axes.set_ylabel("%")
     axes.margins(y=0.15)
-    figure.legend(loc="outside upper center", ncols=2, frameon=False)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return _png(figure)
 
 
@@ -172,7 +170,7 @@ def draw_errors(errors: dict, n_experts: int) -> bytes:
         axes.plot(e["estimate"], y, MARKERS[kind], color=COLOURS[kind])
     axes.axvline(rows[0][1]["estimate"], color="0.6", linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("EER, %, with its 95 % interval over speakers")
     return _png(figure)
 

@@ -75,8 +75,8 @@ def render(facts: dict) -> str:
         ]
     else:
         sections.append(_nothing(facts["about"]))
-    sections.append(_errors(facts["errors"], E))
     if len(facts["similarity"]) > 1:
+        sections.append(_errors(facts["errors"], E))
         sections.append(_similarity(facts["similarity"], E))
     if facts["map"]:
         sections.append(_map(facts["map"]))
@@ -259,12 +259,15 @@ def _similarity(similarity, n_experts):
 
 def _map(map_):
     """Return the section with the t-SNE map."""
+    colours = map_["routes"] and (
+        " An island of mixed colours: routes meet in one space. One speaker "
+        "in two islands of different colour: they do not."
+    )
     return (
         "<h2>Map of embeddings</h2>\n"
         f"<p>t-SNE of {count_of(len(map_['points']), 'embedding')} by cosine. "
-        "Islands are mostly speakers. An island of mixed colours: routes "
-        "meet in one space. One speaker in two islands of different colour: "
-        "they do not. Distances between islands mean nothing.</p>\n"
+        "Islands are mostly speakers; distances between islands mean "
+        f"nothing.{colours or ''}</p>\n"
         + image(draw.draw_map(map_), "t-SNE of embeddings by route")
     )
 

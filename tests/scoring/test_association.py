@@ -70,18 +70,20 @@ def test_attribute_that_varies_within_speakers_is_found(rng, speakers):
     assert result.p_value < 0.01
 
 
-def test_p_values_are_even_when_nothing_is_there(rng, speakers):
-    p_values = [
-        permutation_association(
-            rng.integers(2, size=len(speakers)),
-            rng.permutation(N_SPEAKERS)[speakers] % 2,
-            speakers,
-            n_permutations=99,
-            seed=seed,
-        ).p_value
-        for seed in range(60)
-    ]
+@pytest.mark.parametrize("of_speaker", [True, False])
+def test_p_values_are_even_when_nothing_is_there(rng, speakers, of_speaker):
+    """Also where routes cluster by speaker."""
+    p_values = []
+    for seed in range(60):
+        likely = rng.random(N_SPEAKERS)[speakers]
+        routes = rng.random(len(speakers)) < likely
+        attribute = rng.permutation(N_SPEAKERS)[speakers] % 2
+        if not of_speaker:
+            attribute = rng.integers(2, size=len(speakers))
+        given = routes, attribute, speakers, 99, seed
+        p_values.append(permutation_association(*given).p_value)
     assert 0.35 < np.mean(p_values) < 0.65
+    assert np.mean(np.array(p_values) <= 0.1) < 0.25
 
 
 def test_same_seed_same_result(rng, speakers):

@@ -131,8 +131,9 @@ def read_routing(path) -> dict:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; collect the routing first")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            collected = dict(file)
+        # opened here: np.load leaves a damaged file open
+        with open(path, "rb") as stream:
+            collected = dict(np.load(stream, allow_pickle=False))
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: not a whole .npz ({error}); collect the routing again"
