@@ -1,5 +1,7 @@
 """Arrays of the routing report: rows fit the files and the model."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import soundfile
@@ -13,7 +15,10 @@ from speechbrain_moe.inference.routing import (
     estimate_snr_db,
     weights_of_all,
 )
-from speechbrain_moe.lobes.moe_ecapa import aggregate
+from speechbrain_moe.lobes.aggregate import aggregate
+from speechbrain_moe.lobes.experts import ExpertBank
+from speechbrain_moe.lobes.gate import GatingCNN
+from speechbrain_moe.lobes.moe_ecapa import MoEECAPA, PassThrough
 from speechbrain_moe.lobes.selection import Selection
 
 PATHS = ["a/s/1.wav", "a/s/2.wav", "b/s/1.wav"]
@@ -47,6 +52,30 @@ def test_the_sum_of_all_experts_gives_the_embedding(collected):
     raw, weights = (torch.tensor(collected[k]) for k in ("raw", "weights"))
     rebuilt = aggregate(raw, weights)[0][:, 0]
     np.testing.assert_allclose(rebuilt, collected["embedding"], atol=1e-5)
+
+
+def test_shared_stages_and_an_always_on_expert_are_rebuilt_too(
+    folder, compute_features, tiny_expert
+):
+    bank = ExpertBank(
+        3, expert=tiny_expert, emb_dim=16, n_shared_blocks=2, always_on=True
+    )
+    model = MoEECAPA(GatingCNN(n_experts=3), bank, always_on_weight=0.3)
+    encoder = SimpleNamespace(
+        device="cpu",
+        hparams=SimpleNamespace(sample_rate=16000),
+        mods=SimpleNamespace(
+            compute_features=compute_features,
+            mean_var_norm=PassThrough(),
+            embedding_model=model,
+        ),
+    )
+    found = collect_routing(encoder, PATHS, folder)
+    assert found["raw"].shape == (3, 4, 16)
+    assert found["weights"][:, 3].tolist() == pytest.approx([0.3] * 3)
+    raw, weights = (torch.tensor(found[k]) for k in ("raw", "weights"))
+    rebuilt = aggregate(raw, weights)[0][:, 0]
+    np.testing.assert_allclose(rebuilt, found["embedding"], atol=1e-5)
 
 
 def test_experts_that_were_not_chosen_weigh_nothing(collected):
