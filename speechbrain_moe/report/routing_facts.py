@@ -184,7 +184,8 @@ def routing_facts(
     dict
         Plain values, ready for JSON: about, errors, similarity, map and,
         None where there is nothing to route, load, margin, attributes,
-        routes, examples.
+        routes, examples. Of routes, ``routed`` is scored by the mixture and
+        ``even``, the same trials, by all experts with equal weights.
 
     Raises
     ------
@@ -209,9 +210,15 @@ def routing_facts(
     scores = trial_scores(collected["embedding"], paths, trials)
     facts["load"] = load_facts(routes, collected["gate_probs"])
     facts["margin"] = margin_facts(collected["gate_probs"])
-    facts["routes"] = route_errors(
-        routes, scores, trials, paths, n_resamples, seed
-    )
+    raw = collected["raw"]
+    even = mix(raw, np.full(raw.shape[:2], 1 / raw.shape[1]))
+    facts["routes"] = {
+        kind: route_errors(routes, s, trials, paths, n_resamples, seed)
+        for kind, s in (
+            ("routed", scores),
+            ("even", trial_scores(even, paths, trials)),
+        )
+    }
     facts["attributes"] = {
         name: attribute_facts(
             routes, E, speakers_of(paths), values, n_resamples, seed

@@ -99,6 +99,7 @@ def draw_attributes(attributes: dict) -> bytes:
     shown = {name: a for name, a in attributes.items() if a["values"]}
     heights = [len(a["values"]) for a in shown.values()]
     E = len(next(iter(shown.values()))["shares"][0])
+    highest = 100 * max(np.max(a["shares"]) for a in shown.values())
     figure = new_figure(
         3.6 + 0.8 * E, 0.6 + ROW_INCHES * (sum(heights) + 1.2 * len(heights))
     )
@@ -108,7 +109,7 @@ def draw_attributes(attributes: dict) -> bytes:
     for axes, (name, a) in zip(panels[:, 0], shown.items()):
         counts = np.sum(a["counts"], axis=1)
         rows = [f"{v}  (n = {n})" for v, n in zip(a["values"], counts)]
-        _heatmap(axes, 100 * np.array(a["shares"]), rows, "%.0f", 0, 100)
+        _heatmap(axes, 100 * np.array(a["shares"]), rows, "%.0f", 0, highest)
         axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
         axes.set_xticks([])
     panels[-1, 0].set_xticks(range(E), expert_names(E))
@@ -244,7 +245,8 @@ def _heatmap(axes, cells, rows, form, low, high):
     for (y, x), value in np.ndenumerate(cells):
         dark = image.norm(value) < 0.6
         colour = "white" if dark else "black"
-        axes.text(x, y, form % value, ha="center", va="center", color=colour)
+        text = form % (round(value, 2) + 0.0)  # never -0.00
+        axes.text(x, y, text, ha="center", va="center", color=colour)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0)
 

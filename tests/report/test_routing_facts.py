@@ -54,6 +54,15 @@ def test_an_attribute_that_the_gate_hears_is_found(facts):
     assert facts["attributes"]["duration"]["permuted"] == "within speakers"
 
 
+def test_both_scorings_are_of_the_same_trials(facts):
+    """Equal weights show which trials are hard without any routing."""
+    routed, even = facts["routes"]["routed"], facts["routes"]["even"]
+    for group in ("same", "cross"):
+        for count in ("n_targets", "n_nontargets"):
+            assert routed[group][count] == even[group][count]
+    assert routed["threshold"] != even["threshold"]
+
+
 def test_the_map_has_a_point_for_each_file(facts):
     n_files = facts["about"]["n_files"]
     assert np.shape(facts["map"]["points"]) == (n_files, 2)

@@ -65,7 +65,9 @@ def test_numbers_on_the_page_are_those_of_the_facts(facts):
     page = render(facts)
     whole = facts["errors"]["whole"]
     assert f"EER {whole['estimate']:.2f} [{whole['low']:.2f}" in page
-    assert f"{facts['routes']['split_targets']:.1f} % of target" in page
+    assert (
+        f"{facts['routes']['routed']['split_targets']:.1f} % of target" in page
+    )
     assert f"{facts['load']['load_entropy']:.3f} nats" in page
 
 
@@ -101,12 +103,14 @@ def test_an_always_on_expert_is_named(facts):
 
 
 def test_groups_without_trials_and_unknown_attributes_can_be_shown(facts):
-    group = {**facts["routes"]["cross"], **dict.fromkeys(("miss", "eer"))}
+    empty = dict.fromkeys(("miss", "false_alarm", "eer"))
+    routed = facts["routes"]["routed"]
+    routed = {**routed, "cross": {**routed["cross"], **empty}}
     unknown = {"values": [], "counts": [], "shares": [], "n_unknown": 48}
     page = render(
         {
             **facts,
-            "routes": {**facts["routes"], "cross": group},
+            "routes": {**facts["routes"], "routed": routed},
             "attributes": {**facts["attributes"], "age class": unknown},
         }
     )
