@@ -16,7 +16,6 @@ Authors
 """
 
 import argparse
-import json
 import zlib
 from pathlib import Path
 
@@ -39,7 +38,7 @@ N_MELS = 80
 MIN_DURATION_S = 1.67  # so that a crop of 1.5 s fits at every speed
 # (speed, augmented) of the copies of a labelled utterance
 COPIES = [(1.0, False), *[(1.0, True)] * 3]
-COPIES += [(speed, augmented) for speed in (0.9, 1.1) for augmented in (0, 1)]
+COPIES += [(s, augmented) for s in (0.9, 1.1) for augmented in (False, True)]
 UNLABELLED_COPIES = [(1.0, False), (1.0, True), (1.0, True)]
 CONDITIONS = [f"{k}_{snr}" for k in ("babble", "noise") for snr in (0, 5, 10)]
 CONDITIONS.append("room")
@@ -160,6 +159,14 @@ def write_scoring(pack, work, labelled, copies):
     writer.close()
 
 
+def write_test(pack, work, test):
+    """Features of the test part, as recorded."""
+    writer = FeatureWriter(work / "test")
+    for path in tqdm(test.path, desc="test features", disable=None):
+        writer.add(read_audio(pack / path, RATE), path=path)
+    writer.close()
+
+
 def prepare(pack, work, seed=1234):
     """Make whatever is missing in the work folder."""
     torch.manual_seed(seed)
@@ -179,7 +186,8 @@ def prepare(pack, work, seed=1234):
         write_scoring(
             pack, work, labelled, noisy_copies(other_csv, rir_csv, babble_csv)
         )
-    write_whole(work / "made.json", json.dumps({"seed": seed}))
+    if not (work / "test" / "index.csv").exists():
+        write_test(pack, work, labelled[labelled.part == "test"])
 
 
 def main():

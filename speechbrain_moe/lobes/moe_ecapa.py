@@ -45,7 +45,7 @@ class MoEECAPA(nn.Module):
     (https://arxiv.org/abs/1701.06538), with one decision per utterance and
     the sum taken over unit-length embeddings:
     ``embedding = normalise(sum_k w_k * normalise(expert_k))``.
-    With one expert and the uniform selection it is a plain ECAPA-TDNN.
+    One expert and the uniform selection make a plain ECAPA-TDNN.
 
     Arguments
     ---------
@@ -96,12 +96,13 @@ class MoEECAPA(nn.Module):
     ...     GatingCNN(n_experts=4), ExpertBank(4, emb_dim=16, expert=small)
     ... ).eval()
     >>> feats = torch.randn(2, 40, 80)
-    >>> model(feats, torch.ones(2)).shape
+    >>> model(feats).shape
     torch.Size([2, 1, 16])
-    >>> embedding, routing = model(feats, torch.ones(2), return_routing=True)
-    >>> routing.expert_ids.shape
+    >>> model(feats, return_routing=True)[1].expert_ids.shape
     torch.Size([2, 1])
     """
+
+    mix = staticmethod(aggregate)
 
     def __init__(
         self,
@@ -182,7 +183,7 @@ class MoEECAPA(nn.Module):
             probs, self.selection, self.top_k, self.expert_bias
         )
         raw, weights = self._run_experts(normalised, counts, probs, chosen)
-        embedding, norm, agreement = aggregate(
+        embedding, norm, agreement = self.mix(
             raw, weights, self.always_on_weight
         )
         if not return_routing:

@@ -1,0 +1,168 @@
+"""The systems of the experiment, each a few keys of claim.yaml.
+
+ * each mixture names the dense ECAPA of equal active multiply-accumulates
+   that it is compared with (``control``)
+ * a dense width is set by the blocks in steps of eight and by the width of
+   the MFA to within 2 %
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from typing import NamedTuple
+
+ALL_FOLDS = (0, 1, 2, 3)
+TWO_FOLDS = (0, 1)
+
+
+class System(NamedTuple):
+    """What a run is made of, and where it is run.
+
+    Arguments
+    ---------
+    label : str
+        What tables call it.
+    group : str
+        main, tuning, idea or final.
+    folds : tuple
+        Folds it runs on: 0..3, "inner" or "test".
+    overrides : dict
+        Keys of claim.yaml.
+    control : str or None
+        System it is compared with.
+    start : str or None
+        System whose weights of the same fold it starts from.
+    tries : int
+        Tuning tries behind its settings.
+    """
+
+    label: str
+    group: str
+    folds: tuple
+    overrides: dict
+    control: str | None = None
+    start: str | None = None
+    tries: int = 0
+
+
+def dense(width, mfa=None, **more):
+    """Keys of one ECAPA-TDNN."""
+    return {
+        "n_experts": 1,
+        "selection": "uniform",
+        "expert_channels": [*[width] * 4, mfa or 3 * width],
+        **more,
+    }
+
+
+def mixture(width, mfa=None, **more):
+    """Keys of four experts, soft unless they say otherwise."""
+    return {"expert_channels": [*[width] * 4, mfa or 3 * width], **more}
+
+
+# Learning rates, for the dense control and for the mixture alike
+TUNING = {
+    f"{name}_lr{lr}": System(
+        f"{label}, lr {lr}", "tuning", ("inner",), {**overrides, "lr": lr}
+    )
+    for lr in (0.002, 0.004, 0.001)
+    for name, label, overrides in (
+        ("t_dense", "one ECAPA, C=96", dense(96, 320)),
+        ("t_soft", "4 x C=40, soft", mixture(40)),
+    )
+}
+
+
+def idea(label, overrides, start=None):
+    """A try to better the mixture, on the inner split."""
+    return System(
+        label, "idea", ("inner",), overrides, "t_dense_lr0.002", start
+    )
+
+
+# Each as costly as the dense ECAPA C=96 (71 MMACs for 3 s), within 2 %
+IDEAS = {
+    "i01_shared3_soft": idea(
+        "3 shared blocks, 4 x C=48, soft", mixture(48, 160, n_shared_blocks=3)
+    ),
+    "i02_shared4_top1": idea(
+        "4 shared blocks, 4 x C=96, top-1",
+        mixture(96, 300, n_shared_blocks=4, selection="top_k"),
+    ),
+    "i03_shared5_soft": idea(
+        "all shared but pooling, 4 x C=72, soft",
+        mixture(72, 224, n_shared_blocks=5),
+    ),
+    "i04_always_on": idea(
+        "4 shared blocks, C=72, always-on half + top-1 of 4",
+        mixture(
+            72,
+            236,
+            n_shared_blocks=4,
+            selection="top_k",
+            always_on_weight=0.5,
+        ),
+    ),
+    "i05_bias_top2": idea(
+        "4 shared blocks, 4 x C=72, top-2, loss-free bias",
+        mixture(
+            72,
+            236,
+            n_shared_blocks=4,
+            selection="top_k",
+            top_k=2,
+            balance_weight=0.0,
+            balance_bias_rate=0.001,
+        ),
+    ),
+    "i06_raw": idea(
+        "4 x C=40, soft, raw lengths mixed", mixture(40, mixing="raw")
+    ),
+    "i07_base": idea(
+        "one ECAPA, C=48, half of the steps",
+        dense(48, 160, n_epochs=5),
+    ),
+    "i07_upcycled_soft": idea(
+        "3 shared blocks, 4 x C=48, soft, upcycled, expert dropout 0.25",
+        mixture(
+            48,
+            160,
+            n_shared_blocks=3,
+            n_epochs=5,
+            margin_warmup_epochs=0,
+            init_noise=0.1,
+            expert_dropout=0.25,
+        ),
+        start="i07_base",
+    ),
+    "i08_kernels": idea(
+        "4 x C=40, soft, kernels of 3, 5, 7, 9 frames",
+        mixture(
+            40,
+            expert_overrides=[
+                {"kernel_sizes": [k, 3, 3, 3, 1]} for k in (3, 5, 7, 9)
+            ],
+        ),
+    ),
+    "i09_sharpened": idea(
+        "3 shared blocks, 4 x C=48, soft, temperature 2 to 0.2",
+        mixture(
+            48,
+            160,
+            n_shared_blocks=3,
+            temperature_start=2.0,
+            temperature_end=0.2,
+        ),
+    ),
+    "i10_unlabelled_dense": idea(
+        "one ECAPA, C=96, a third of unlabelled speech",
+        dense(96, 320, n_unlabelled=16),
+    ),
+    "i10_unlabelled_soft": idea(
+        "3 shared blocks, 4 x C=48, soft, a third of unlabelled speech",
+        mixture(48, 160, n_shared_blocks=3, n_unlabelled=16),
+    ),
+}
+
+SYSTEMS = {**TUNING, **IDEAS}
+ENDPOINT = {}
