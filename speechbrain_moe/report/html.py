@@ -22,7 +22,8 @@ table { border-collapse: collapse; margin: 1rem 0; }
 th, td { padding: 0.25rem 0.8rem 0.25rem 0; text-align: left;
          border-bottom: 1px solid #e4e4e4; vertical-align: top; }
 th { font-weight: 600; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n, th.n { text-align: right; white-space: nowrap;
+             font-variant-numeric: tabular-nums; }
 img { max-width: 100%; height: auto; display: block; margin: 1rem 0; }
 .note { color: #444; font-size: 0.92rem; }
 code { font-size: 0.88rem; overflow-wrap: anywhere; }
