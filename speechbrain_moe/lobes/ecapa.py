@@ -242,7 +242,8 @@ def _reflect(hidden, pad, ends):
     size = (-1, hidden.shape[1], -1)
     mirrored = (counts - 2 - steps).clamp(min=0).unsqueeze(1).expand(size)
     past_end = (counts + pad + steps).unsqueeze(1).expand(size)
-    return padded.scatter_(2, past_end, hidden.gather(2, mirrored))
+    ends_of = hidden.gather(2, mirrored).to(padded.dtype)  # autocast differs
+    return padded.scatter_(2, past_end, ends_of)
 
 
 def _se_res2net(block, hidden, ends):

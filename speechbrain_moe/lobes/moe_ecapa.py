@@ -28,7 +28,9 @@ from speechbrain_moe.lobes.padding import (
 )
 from speechbrain_moe.lobes.selection import (
     add_rival,
+    check_choice,
     check_selection,
+    check_share,
     drop_experts,
     select_experts,
     straight_through_weights,
@@ -193,6 +195,12 @@ class MoEECAPA(nn.Module):
             gate_logits, gate_probs, *chosen, norm, agreement
         )
 
+    @property
+    def _has_rival(self):
+        """Whether training runs one expert more than the one chosen."""
+        one_chosen = self.selection == "top_k" and self.top_k == 1
+        return self.execution == "sparse" and one_chosen and self.n_experts > 1
+
     def _gate_logits(self, gate_feats, counts):
         """Logits of the gate, or zeros where no gate is asked."""
         if self.gate is None:
@@ -208,6 +216,7 @@ class MoEECAPA(nn.Module):
             gate_logits = gate_logits + self.gate_noise * noise
         if self.training and self.expert_dropout:
             n_kept = self.top_k if self.selection == "top_k" else 1
+            n_kept = min(n_kept + self._has_rival, self.n_experts)
             gate_logits = drop_experts(gate_logits, self.expert_dropout, n_kept)
         return (gate_logits / self.gate_temperature).softmax(dim=1)
 
@@ -219,55 +228,11 @@ class MoEECAPA(nn.Module):
         if self.execution == "dense":
             weights = straight_through_weights(probs, chosen)
             return self.experts.run_all(feats, counts), weights
-        if chosen.expert_ids.shape[1] == 1 and self.n_experts > 1:
+        if self._has_rival:
             chosen = add_rival(probs, chosen)
         weights = straight_through_weights(probs, chosen)
         raw = self.experts(feats, counts, chosen.expert_ids)
         return raw, weights.gather(1, chosen.expert_ids)
-
-
-def check_choice(key, value, choices):
-    """Refuse a value that is not one of a few.
-
-    Arguments
-    ---------
-    key : str
-        Yaml key.
-    value : object
-        Its value.
-    choices : tuple of str
-        What it may be.
-
-    Raises
-    ------
-    HyperparameterError
-        The message names the key and the choices.
-    """
-    if value not in choices:
-        raise HyperparameterError(
-            f"{key} is {value!r}: choose {' or '.join(choices)}"
-        )
-
-
-def check_share(key, value):
-    """Refuse a number outside [0, 1).
-
-    Arguments
-    ---------
-    key : str
-        Yaml key.
-    value : float
-        Its value.
-
-    Raises
-    ------
-    HyperparameterError
-        The message names the key.
-    """
-    if not 0 <= value < 1:
-        raise HyperparameterError(
-            f"{key} is {value!r}: choose a number from 0 to below 1"
-        )
 
 
 class PassThrough(nn.Module):

@@ -64,12 +64,57 @@ def check_selection(selection, top_k, n_experts):
         )
 
 
+def check_choice(key, value, choices):
+    """Refuse a value that is not one of a few.
+
+    Arguments
+    ---------
+    key : str
+        Yaml key.
+    value : object
+        Its value.
+    choices : tuple of str
+        What it may be.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the key and the choices.
+    """
+    if value not in choices:
+        raise HyperparameterError(
+            f"{key} is {value!r}: choose {' or '.join(choices)}"
+        )
+
+
+def check_share(key, value):
+    """Refuse a number outside [0, 1).
+
+    Arguments
+    ---------
+    key : str
+        Yaml key.
+    value : float
+        Its value.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the key.
+    """
+    if not 0 <= value < 1:
+        raise HyperparameterError(
+            f"{key} is {value!r}: choose a number from 0 to below 1"
+        )
+
+
 def select_experts(gate_probs, selection, top_k=1, bias=None):
     """Choose the experts of each utterance and the weights of their sum.
 
     ``soft`` takes all experts with their probabilities, ``top_k`` the k most
-    probable ones with their probabilities scaled to sum to one, ``uniform``
-    all experts with equal weights, whatever the gate says.
+    probable ones with their probabilities scaled to sum to one. ``uniform``
+    asks no gate: the probabilities it comes with are even, and it takes all
+    experts with them, as ``soft`` does.
 
     Arguments
     ---------
@@ -111,10 +156,7 @@ def select_experts(gate_probs, selection, top_k=1, bias=None):
         kept = gate_probs.gather(1, expert_ids)
         return Selection(expert_ids, kept / kept.sum(1, keepdim=True))
     expert_ids = torch.arange(n_experts, device=gate_probs.device)
-    weights = gate_probs
-    if selection == "uniform":
-        weights = torch.full_like(gate_probs, 1 / n_experts)
-    return Selection(expert_ids.expand_as(gate_probs), weights)
+    return Selection(expert_ids.expand_as(gate_probs), gate_probs)
 
 
 def drop_experts(gate_logits, prob, n_kept):
