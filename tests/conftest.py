@@ -103,11 +103,12 @@ def tiny_model(utterances):
     a fresh gate nearly one probability; claims on either would be empty.
     """
 
-    def make(n_experts=4, selection="top_k", top_k=1, **settings):
+    def make(n_experts=4, selection="top_k", top_k=1, bank=None, **settings):
         torch.manual_seed(0)
+        bank = {"emb_dim": EMB_DIM, "expert": TINY, **(bank or {})}
         model = MoEECAPA(
             GatingCNN(n_experts=n_experts, channels=[16, 16]),
-            ExpertBank(n_experts, emb_dim=EMB_DIM, expert=TINY),
+            ExpertBank(n_experts, **bank),
             selection,
             top_k,
             **settings,

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from moe_probes import count_calls
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.lobes.ecapa import build_expert, find_ends
+from speechbrain_moe.lobes.ecapa import build_expert
 from speechbrain_moe.lobes.experts import ExpertBank
 
 
@@ -16,21 +17,6 @@ def bank(tiny_expert):
 def stock(tiny_expert):
     torch.manual_seed(1)
     return ECAPA_TDNN(80, lin_neurons=32, **tiny_expert).eval()
-
-
-@pytest.fixture
-def count_calls():
-    """Utterances of each call, by expert."""
-
-    def count(bank):
-        calls = [[] for _ in bank.experts]
-        for seen, expert in zip(calls, bank.experts):
-            expert.fc.register_forward_hook(
-                lambda module, args, out, seen=seen: seen.append(len(out))
-            )
-        return calls
-
-    return count
 
 
 def test_expert_keys_are_those_of_ecapa_tdnn(bank, stock):
@@ -73,18 +59,14 @@ def test_gradients_are_those_of_the_stock_module(bank, stock, utterances):
 
 
 @pytest.mark.parametrize("counts", [[100] * 4, [60, 100, 12, 60]])
-def test_chosen_experts_run_once_the_others_never(
-    bank, utterances, count_calls, counts
-):
+def test_chosen_experts_run_once_the_others_never(bank, utterances, counts):
     calls = count_calls(bank)
     expert_ids = torch.tensor([[0, 3], [3, 1], [0, 1], [3, 0]])
     bank(utterances(4), torch.tensor(counts), expert_ids)
     assert calls == [[3], [2], [], [3]]
 
 
-def test_all_experts_run_on_everything_in_run_all(
-    bank, utterances, count_calls
-):
+def test_all_experts_run_on_everything_in_run_all(bank, utterances):
     calls = count_calls(bank)
     assert bank.run_all(utterances(3), torch.full((3,), 100)).shape == (
         3,

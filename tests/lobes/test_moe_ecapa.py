@@ -3,45 +3,15 @@ import inspect
 import pytest
 import torch
 import torch.nn.functional as F
-from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN, Classifier
+from moe_probes import SELECTIONS, distance, run, train_step
+from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 
 from speechbrain_moe.errors import HyperparameterError, InputError
 from speechbrain_moe.lobes.experts import ExpertBank
 from speechbrain_moe.lobes.gate import GatingCNN
-from speechbrain_moe.lobes.losses import AngularMarginLoss
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA, PassThrough, aggregate
 
-SELECTIONS = [("soft", 1), ("top_k", 1), ("top_k", 2), ("uniform", 1)]
 selections = pytest.mark.parametrize("selection, top_k", SELECTIONS)
-
-
-def distance(one, other):
-    """Largest 1 - cos of any row."""
-    cosines = F.cosine_similarity(one.double(), other.double(), dim=-1)
-    return (1 - cosines).max().item()
-
-
-def pad(feats, n_frames, value=0.0):
-    return F.pad(feats, (0, 0, 0, n_frames), value=value)
-
-
-def run(model, feats, lengths=None):
-    with torch.no_grad():
-        return model(feats, lengths, return_routing=True)
-
-
-def train_step(model, feats):
-    """Gradients of the speaker loss alone, in training mode."""
-    torch.manual_seed(0)
-    classifier = Classifier(32, out_neurons=10)
-    embedding = model.train()(feats)
-    compute_loss = AngularMarginLoss(margin=0.2, scale=30.0)
-    labels = torch.arange(len(feats)) % 10
-    compute_loss(classifier(embedding), labels).backward()
-
-
-def gradient_norm(module):
-    return sum(p.grad.norm().item() for p in module.parameters())
 
 
 def test_different_utterances_have_different_embeddings(tiny_model, utterances):
@@ -49,73 +19,6 @@ def test_different_utterances_have_different_embeddings(tiny_model, utterances):
     cosines = embedding.squeeze(1) @ embedding.squeeze(1).T
     assert cosines.fill_diagonal_(0).max() < 0.99
     assert len(routing.expert_ids.unique()) == 4
-
-
-@selections
-@pytest.mark.parametrize("n_frames", [60, 300])
-@pytest.mark.parametrize("n_padded", [1, 200])
-def test_padding_does_not_change_the_embedding(
-    tiny_model, utterances, selection, top_k, n_frames, n_padded
-):
-    model, feats = tiny_model(4, selection, top_k), utterances(8, n_frames)
-    T = n_frames + n_padded
-    lengths = torch.full((8,), n_frames / T)
-    alone, routing = run(model, feats)
-    padded, padded_routing = run(model, pad(feats, n_padded), lengths)
-    assert distance(alone, padded) < 1e-4
-    gap = padded_routing.gate_probs - routing.gate_probs
-    assert gap.abs().max() < 1e-3
-
-
-@pytest.mark.parametrize("value", [-100.0, 50.0, float("nan")])
-def test_what_the_padding_holds_has_no_effect(tiny_model, utterances, value):
-    model, feats = tiny_model(), utterances(4)
-    lengths = torch.full((4,), 100 / 150)
-    zero, _ = run(model, pad(feats, 50), lengths)
-    other, _ = run(model, pad(feats, 50, value), lengths)
-    assert torch.equal(zero, other)
-
-
-@selections
-def test_padding_the_waveform_does_not_change_the_embedding(
-    tiny_model, voices, compute_features, selection, top_k
-):
-    """At lengths that are no multiples of the hop too, and in any batch."""
-    model = tiny_model(4, selection, top_k)
-    n_samples = torch.tensor([48000, 40001, 32039, 24080, 16120, 12959, 8159])
-    for total in (48000, 48119):
-        batch = voices(len(n_samples), total)
-        for wav, n in zip(batch, n_samples):
-            wav[n:] = 0
-        found, routing = run(model, compute_features(batch), n_samples / total)
-        for row, n in enumerate(n_samples):
-            short = batch[row : row + 1, :n]
-            alone, alone_routing = run(model, compute_features(short))
-            assert distance(alone[0], found[row]) < 1e-5
-            gap = alone_routing.gate_probs[0] - routing.gate_probs[row]
-            assert gap.abs().max() < 1e-4
-
-
-@selections
-def test_batch_mates_of_equal_length_do_not_change_the_embedding(
-    tiny_model, utterances, selection, top_k
-):
-    model, feats = tiny_model(4, selection, top_k), utterances(8)
-    batch, _ = run(model, feats)
-    alone = [run(model, feats[i : i + 1])[0] for i in range(8)]
-    assert distance(torch.cat(alone), batch) < 1e-6
-
-
-@selections
-def test_batch_order_does_not_matter(tiny_model, utterances, selection, top_k):
-    model, feats = tiny_model(4, selection, top_k), utterances(8)
-    lengths = torch.linspace(0.5, 1, 8)
-    order = torch.randperm(8)
-    straight, routing = run(model, feats, lengths)
-    shuffled, shuffled_routing = run(model, feats[order], lengths[order])
-    assert distance(straight[order], shuffled) < 1e-6
-    wanted = routing.expert_ids[order]
-    assert torch.equal(wanted, shuffled_routing.expert_ids)
 
 
 @selections
@@ -187,79 +90,6 @@ def test_embedding_is_the_weighted_sum_of_unit_experts(
         assert routing.norm[row].item() == pytest.approx(norm.item(), rel=1e-4)
         agreed = total.norm().item()
         assert routing.agreement[row].item() == pytest.approx(agreed, abs=1e-5)
-
-
-@pytest.mark.parametrize("top_k", [1, 2, 3])
-def test_inference_calls_each_chosen_expert_once_and_no_other(
-    tiny_model, utterances, top_k
-):
-    model, calls = tiny_model(4, "top_k", top_k), [0, 0, 0, 0]
-    with torch.no_grad():
-        model.gate.output.bias[2] = -100  # nobody's choice
-    for i, expert in enumerate(model.experts.experts):
-
-        def count(module, args, output, i=i):
-            calls[i] += 1
-
-        expert.fc.register_forward_hook(count)
-    _, routing = run(model, utterances(8))
-    chosen = set(routing.expert_ids.flatten().tolist())
-    assert 2 not in chosen
-    assert calls == [int(i in chosen) for i in range(4)]
-
-
-def test_training_calls_every_expert_once(tiny_model, utterances):
-    model, calls = tiny_model().train(), []
-    for expert in model.experts.experts:
-        expert.fc.register_forward_hook(lambda m, a, out: calls.append(len(out)))
-    run(model, utterances(8))
-    assert calls == [8, 8, 8, 8]
-
-
-@pytest.mark.parametrize("top_k", [1, 2])
-def test_idle_experts_have_no_weight_in_the_training_embedding(
-    tiny_model, utterances, top_k
-):
-    model, feats = tiny_model(4, "top_k", top_k).train(), utterances(8)
-    with torch.no_grad():
-        model.gate.output.bias[1] = -100
-        before = model(feats)
-        model.experts.experts[1].fc.conv.weight.normal_()
-        after = model(feats)
-    assert torch.equal(before, after)
-
-
-@pytest.mark.parametrize(
-    "selection, top_k",
-    [("soft", 1), ("top_k", 1), ("top_k", 2), ("top_k", 3), ("top_k", 4)],
-)
-@pytest.mark.parametrize("gate_input", ["raw", "normalised"])
-def test_task_loss_reaches_the_whole_gate(
-    tiny_model, utterances, selection, top_k, gate_input
-):
-    model = tiny_model(4, selection, top_k, gate_input=gate_input)
-    train_step(model, utterances(20))
-    norms = {n: p.grad.norm().item() for n, p in model.gate.named_parameters()}
-    assert min(norms.values()) > 1e-6, norms
-
-
-@pytest.mark.parametrize("top_k", [1, 2])
-def test_unused_expert_gets_no_task_gradient_and_used_ones_do(
-    tiny_model, utterances, top_k
-):
-    model = tiny_model(4, "top_k", top_k)
-    with torch.no_grad():
-        model.gate.output.bias[3] = -100
-    train_step(model, utterances(20))
-    norms = [gradient_norm(expert) for expert in model.experts.experts]
-    assert norms[3] == 0 and min(norms[:3]) > 1e-3
-
-
-def test_every_parameter_takes_part_in_a_training_step(tiny_model, utterances):
-    """DDP hangs, or needs a search, where a parameter gets no gradient."""
-    model = tiny_model(4, "top_k", 1)
-    train_step(model, utterances(20))
-    assert [n for n, p in model.named_parameters() if p.grad is None] == []
 
 
 @selections
@@ -365,19 +195,6 @@ def test_stock_call_gives_one_tensor(tiny_model, utterances, selection, top_k):
     assert torch.equal(embedding, model(feats))
     names = list(inspect.signature(model.forward).parameters)
     assert names[:2] == ["feats", "lengths"]
-
-
-@selections
-def test_inference_twice_is_identical(tiny_model, utterances, selection, top_k):
-    model, feats = tiny_model(4, selection, top_k), utterances(6)
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    first, first_routing = run(model, feats)
-    torch.manual_seed(123)
-    second, second_routing = run(model, feats)
-    assert torch.equal(first, second)
-    assert all(map(torch.equal, first_routing, second_routing))
-    after = model.state_dict()
-    assert all(torch.equal(after[key], before[key]) for key in before)
 
 
 @pytest.mark.parametrize("length", [0.0, -1.0, 1.2, float("nan")])
