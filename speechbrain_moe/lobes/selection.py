@@ -151,7 +151,10 @@ def select_experts(gate_probs, selection, top_k=1, bias=None):
     n_experts = gate_probs.shape[1]
     check_selection(selection, top_k, n_experts)
     if selection == "top_k":
-        said = gate_probs if bias is None else gate_probs.detach() + bias
+        said = gate_probs.detach()
+        if bias is not None:
+            # An expert that was dropped has probability 0, so no weight
+            said = (said + bias).masked_fill(gate_probs == 0, -torch.inf)
         expert_ids = said.topk(top_k, dim=1).indices
         kept = gate_probs.gather(1, expert_ids)
         return Selection(expert_ids, kept / kept.sum(1, keepdim=True))
@@ -213,8 +216,9 @@ def add_rival(gate_probs, chosen):
     >>> add_rival(probs, select_experts(probs, "top_k")).expert_weights
     tensor([[1., 0.]])
     """
-    others = gate_probs.detach().scatter(1, chosen.expert_ids, 0.0)
-    rival = torch.multinomial(others + 1e-9 * (others > 0), 1)
+    # A gate that is wholly sure leaves 0 for all others
+    others = (gate_probs.detach() + 1e-30).scatter(1, chosen.expert_ids, 0.0)
+    rival = torch.multinomial(others, 1)
     weights = torch.cat([chosen.expert_weights, 0.0 * rival], dim=1)
     return Selection(torch.cat([chosen.expert_ids, rival], dim=1), weights)
 
