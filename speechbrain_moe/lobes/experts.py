@@ -127,11 +127,8 @@ class ExpertBank(nn.Module):
         InputError
             In training, for a batch of one utterance.
         """
-        if self.training and len(feats) < 2:
-            raise InputError(
-                "a training batch holds one utterance, and batch "
-                "normalisation needs two: choose a larger batch_size"
-            )
+        if self.training:
+            check_batch(feats)
         ends = find_ends(counts, feats.shape[1])
         hidden = self._run_shared(feats, ends)
         raw = feats.new_zeros(*expert_ids.shape, self.emb_dim)
@@ -195,6 +192,26 @@ class ExpertBank(nn.Module):
             expert, hidden, ends, self.n_shared_blocks, n_stages(expert)
         )
         return embed(expert, hidden[-1], ends)
+
+
+def check_batch(feats):
+    """Refuse a training batch that batch normalisation cannot take.
+
+    Arguments
+    ---------
+    feats : torch.Tensor
+        Features [B, T, M].
+
+    Raises
+    ------
+    InputError
+        For a batch of one utterance.
+    """
+    if len(feats) < 2:
+        raise InputError(
+            "a training batch holds one utterance, and batch normalisation "
+            "needs two: choose a larger batch_size"
+        )
 
 
 def share_blocks(experts, n_shared_blocks):

@@ -20,6 +20,7 @@ from torch import nn
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.aggregate import Routing, aggregate
+from speechbrain_moe.lobes.experts import check_batch
 from speechbrain_moe.lobes.padding import (
     frame_counts,
     frame_mask,
@@ -171,8 +172,11 @@ class MoEECAPA(nn.Module):
         Raises
         ------
         InputError
-            If the lengths do not fit the features.
+            If the lengths do not fit the features; in training, for a batch
+            of one utterance.
         """
+        if self.training:
+            check_batch(feats)
         counts = frame_counts(feats, lengths)
         mask = frame_mask(counts, feats.shape[1])
         normalised = remove_mean(feats, mask)
