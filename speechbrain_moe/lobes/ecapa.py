@@ -104,15 +104,16 @@ def build_expert(input_size, emb_dim, settings):
     ------
     HyperparameterError
         If a key is unknown, the layer lists differ in length, or the widths
-        are not divisible by res2net_scale.
+        between the first and the last are not such as ECAPA_TDNN can take.
 
     Example
     -------
     >>> build_expert(80, 192, {"channels": [9] * 5})
     Traceback (most recent call last):
     ...
-    speechbrain_moe.errors.HyperparameterError: expert channels [9, 9, 9, 9, 9]
-    are not all divisible by res2net_scale 8: change one of them
+    speechbrain_moe.errors.HyperparameterError: expert channels [9, 9, 9, 9, 9]:
+    those between the first and the last must be alike and divisible by
+    res2net_scale 8
     """
     unknown = sorted(set(settings) - set(EXPERT_KEYS))
     if unknown:
@@ -120,20 +121,21 @@ def build_expert(input_size, emb_dim, settings):
             f"experts take no {', '.join(unknown)}: choose from "
             f"{', '.join(EXPERT_KEYS)}"
         )
-    sizes = {key: 5 for key in ("channels", "kernel_sizes", "dilations")}
-    given = [key for key in (*sizes, "groups") if key in settings]
-    sizes.update({key: len(settings[key]) for key in given})
+    layers = ("channels", "kernel_sizes", "dilations", "groups")
+    sizes = dict.fromkeys(layers[:3], 5)
+    sizes |= {key: len(settings[key]) for key in layers if key in settings}
     if len(set(sizes.values())) > 1:
         raise HyperparameterError(
             f"expert layer lists differ in length: {sizes} "
             "(a list that is not given has 5 entries)"
         )
     scale = settings.get("res2net_scale", 8)
-    channels = settings.get("channels", [512] * 4)
-    if any(width % scale for width in channels[1:-1]):
+    channels = list(settings.get("channels", [512] * 4))
+    inner = set(channels[1:-1])
+    if len(inner) > 1 or any(width % scale for width in inner):
         raise HyperparameterError(
-            f"expert channels {list(channels)} are not all divisible by "
-            f"res2net_scale {scale}: change one of them"
+            f"expert channels {channels}: those between the first and the "
+            f"last must be alike and divisible by res2net_scale {scale}"
         )
     return ECAPA_TDNN(input_size, lin_neurons=emb_dim, **settings)
 

@@ -227,7 +227,7 @@ def share_blocks(experts, n_shared_blocks):
     Raises
     ------
     HyperparameterError
-        If there are not so many stages, or the widths that meet differ.
+        If there are not so many stages, or an expert's differ.
     """
     most = n_stages(experts[0])
     if type(n_shared_blocks) is not int or not 0 <= n_shared_blocks <= most:
@@ -235,12 +235,13 @@ def share_blocks(experts, n_shared_blocks):
             f"n_shared_blocks is {n_shared_blocks!r}: choose 0 to {most} "
             "(the blocks of an expert, then its MFA)"
         )
-    wanted = shared_widths(experts[0], n_shared_blocks)
+    wanted = shape_of_stages(experts[0], n_shared_blocks)
     for i, expert in enumerate(experts[1:], start=1):
-        if shared_widths(expert, n_shared_blocks) != wanted:
+        if shape_of_stages(expert, n_shared_blocks) != wanted:
             raise HyperparameterError(
-                f"expert_overrides changes the channels of expert {i} in the "
-                f"first n_shared_blocks = {n_shared_blocks}: leave them alike"
+                f"expert_overrides changes expert {i} in the first "
+                f"n_shared_blocks = {n_shared_blocks}, which expert 0 holds "
+                "for all: leave them alike"
             )
         for stage in range(min(n_shared_blocks, most - 1)):
             expert.blocks[stage] = nn.Identity()
@@ -248,24 +249,27 @@ def share_blocks(experts, n_shared_blocks):
             expert.mfa = nn.Identity()
 
 
-def shared_widths(expert, n_shared_blocks):
-    """Output channels of an expert's first stages.
+def shape_of_stages(expert, n_first):
+    """What the first stages of an expert are like, weights aside.
 
     Arguments
     ---------
     expert : ECAPA_TDNN
         A whole expert.
-    n_shared_blocks : int
-        How many stages.
+    n_first : int
+        How many stages, 0 to its blocks and MFA.
 
     Returns
     -------
-    list of int
-        One width a stage.
+    list of tuple
+        Shape of the weight, and the dilation, of each convolution.
     """
-    last = [getattr(block, "tdnn2", block) for block in expert.blocks]
-    last.append(expert.mfa)
-    return [b.conv.conv.out_channels for b in last[:n_shared_blocks]]
+    return [
+        (part.weight.shape, part.dilation)
+        for stage in [*expert.blocks, expert.mfa][:n_first]
+        for part in stage.modules()
+        if isinstance(part, nn.Conv1d)
+    ]
 
 
 def touch(expert):

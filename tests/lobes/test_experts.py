@@ -131,6 +131,8 @@ def test_defaults_are_the_stock_expert():
         ({"width": 3}, "experts take no width: choose from .*channels"),
         ({"lin_neurons": 3}, "experts take no lin_neurons"),
         ({"channels": [12] * 5}, "channels .* divisible by res2net_scale 8"),
+        ({"channels": [16, 16, 8, 8, 24]}, "between .* must be alike"),
+        ({"channels": [16, 8, 16, 16, 24]}, "between .* must be alike"),
         ({"channels": [16] * 4}, "layer lists differ in length"),
         ({"kernel_sizes": [5, 3, 3, 1]}, "layer lists differ in length"),
         ({"dilations": [1] * 6}, "layer lists differ in length"),
