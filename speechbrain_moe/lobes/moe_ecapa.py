@@ -215,7 +215,8 @@ class MoEECAPA(nn.Module):
 
     def _probs_to_choose_by(self, gate_logits):
         """The gate's probabilities; in training with noise and dropout."""
-        if self.training and self.gate_noise:
+        # The even weights of the uniform selection stay even
+        if self.training and self.gate_noise and self.gate is not None:
             noise = torch.randn_like(gate_logits)
             gate_logits = gate_logits + self.gate_noise * noise
         if self.training and self.expert_dropout:
