@@ -1,0 +1,121 @@
+import math
+
+import pytest
+import torch
+
+from speechbrain_moe.lobes.aggregate import Routing
+from speechbrain_moe.training.routing_log import RoutingLog, normalised_entropy
+
+
+def routing(probs, expert_ids=None, expert_weights=None):
+    """Of a gate that said probs; top-1 unless the choice is given."""
+    probs = torch.as_tensor(probs)
+    if expert_ids is None:
+        expert_ids = probs.argmax(1, keepdim=True)
+    expert_ids = torch.as_tensor(expert_ids)
+    if expert_weights is None:
+        expert_weights = torch.ones(expert_ids.shape)
+    ones = torch.ones(len(probs))
+    weights = torch.as_tensor(expert_weights)
+    return Routing(probs.log(), probs, expert_ids, weights, ones, ones)
+
+
+def figures(*routings):
+    log = RoutingLog(routings[0].gate_probs.shape[1])
+    for each in routings:
+        log.add(each)
+    return log.figures()
+
+
+def entropy(*probs):
+    total = -sum(p * math.log(p) for p in probs if p)
+    return total / math.log(len(probs))
+
+
+SURE = torch.eye(4) * 0.96 + 0.01  # each expert by turns, at 0.97
+
+
+def test_collapse_is_low_in_both_entropies():
+    found = figures(routing(SURE[[0, 0, 0, 0]]))
+    assert found["load_entropy"] == 0
+    assert found["route_entropy"] == pytest.approx(
+        entropy(0.97, 0.01, 0.01, 0.01)
+    )
+    assert found["balance_over_ideal"] == pytest.approx(4 * 0.97)
+    assert found["n_dead_experts"] == 3
+
+
+def test_a_gate_that_does_not_decide_is_high_in_both():
+    even = torch.full((4, 4), 0.25)
+    found = figures(routing(even, [[0], [1], [2], [3]]))
+    assert found["load_entropy"] == pytest.approx(1)
+    assert found["route_entropy"] == pytest.approx(1)
+    assert found["gate_margin"] == 0 and found["n_dead_experts"] == 0
+
+
+def test_what_is_wanted_is_high_in_load_and_low_in_routes():
+    found = figures(routing(SURE))
+    assert found["load_entropy"] == pytest.approx(1)
+    assert found["route_entropy"] < 0.15
+    assert found["gate_margin"] == pytest.approx(0.96)
+
+
+def test_balance_loss_is_ideal_for_both_and_the_entropies_tell_them_apart():
+    """A uniform gate minimises the balance loss as well as a good one."""
+    even = torch.full((4, 4), 0.25)
+    undecided = figures(routing(even, [[0], [1], [2], [3]]))
+    decided = figures(routing(SURE))
+    for found in (undecided, decided):
+        assert found["balance_over_ideal"] == pytest.approx(1)
+        assert found["load_entropy"] == pytest.approx(1)
+    assert undecided["route_entropy"] - decided["route_entropy"] > 0.8
+
+
+@pytest.mark.parametrize("n_rows, n_dead", [(99, 0), (101, 1)])
+def test_expert_with_less_than_one_in_a_hundred_is_dead(n_rows, n_dead):
+    probs = torch.tensor([[0.9, 0.1]]).repeat(n_rows, 1)
+    ids = torch.zeros(n_rows, 1, dtype=torch.int64)
+    ids[0] = 1
+    assert figures(routing(probs, ids))["n_dead_experts"] == n_dead
+
+
+def test_batches_count_by_their_utterances():
+    found = figures(routing(SURE[[0, 0, 0]]), routing(SURE[[1]]))
+    assert found["load"] == "0.750 0.250 0.000 0.000"
+    assert found["load_entropy"] == pytest.approx(entropy(0.75, 0.25, 0, 0))
+
+
+def test_hand_worked_margin_and_entropy_of_two_rows():
+    found = figures(routing([[0.7, 0.3], [0.4, 0.6]]))
+    assert found["gate_margin"] == pytest.approx((0.4 + 0.2) / 2)
+    wanted = (entropy(0.7, 0.3) + entropy(0.4, 0.6)) / 2
+    assert found["route_entropy"] == pytest.approx(wanted)
+
+
+def test_load_of_top_two_counts_each_choice_as_half():
+    probs = torch.tensor([[0.6, 0.3, 0.1], [0.5, 0.1, 0.4]])
+    found = figures(
+        routing(probs, [[0, 1], [0, 2]], [[0.67, 0.33], [0.56, 0.44]])
+    )
+    assert found["load"] == "0.500 0.250 0.250"
+
+
+def test_load_of_a_soft_gate_is_the_probability_given():
+    probs = torch.tensor([[0.9, 0.1], [0.5, 0.5]])
+    found = figures(routing(probs, [[0, 1], [0, 1]], probs))
+    assert found["load"] == "0.700 0.300"
+
+
+def test_single_expert_has_no_entropy_and_no_margin():
+    found = figures(routing(torch.ones(3, 1)))
+    assert found["load"] == "1.000" and found["balance_over_ideal"] == 1
+    assert found["load_entropy"] == found["route_entropy"] == 0
+    assert found["gate_margin"] == 0
+
+
+def test_nothing_counted_gives_no_figures():
+    assert RoutingLog(4).figures() == {}
+
+
+def test_certain_probabilities_have_a_finite_entropy_of_zero():
+    assert normalised_entropy(torch.eye(3)).tolist() == [0.0, 0.0, 0.0]
