@@ -69,7 +69,8 @@ class MoEBrain(sb.Brain):
         Arguments
         ---------
         embedding : torch.Tensor
-            Embeddings [B, 1, D], length 1.
+            Embeddings [B, 1, D], length 1; or [n * B, 1, D] where
+            augmentation appended copies, batch after batch.
         routing : Routing
             How they came about.
         batch : object
@@ -82,16 +83,21 @@ class MoEBrain(sb.Brain):
         torch.Tensor
             Scalar, float32.
         """
+        n_copies = len(embedding) // len(batch.id)
+
+        def copied(values):
+            values = torch.as_tensor(values, device=self.device)
+            return torch.cat([values] * n_copies)
+
         # bf16 would round scaled cosines to steps of 0.1
         with torch.autocast(embedding.device.type, enabled=False):
-            terms = {"speaker_loss": self._speaker_loss(embedding, batch)}
+            labels = copied(batch.spk_label).flatten()
+            terms = {"speaker_loss": self._speaker_loss(embedding, labels)}
             if "distillation" in self.modules:
                 terms["distill_loss"] = self.modules.distillation(
-                    embedding,
-                    torch.as_tensor(batch.teacher, device=self.device),
-                    torch.as_tensor(batch.has_teacher, device=self.device),
+                    embedding, copied(batch.teacher), copied(batch.has_teacher)
                 )
-            terms |= self._gate_losses(routing, list(batch.id))
+            terms |= self._gate_losses(routing, list(batch.id) * n_copies)
         self._note(terms, routing)
         weights = {
             "balance_loss": self.hparams.balance_weight,
@@ -99,20 +105,16 @@ class MoEBrain(sb.Brain):
         }
         return sum(weights.get(key, 1.0) * term for key, term in terms.items())
 
-    def _speaker_loss(self, embedding, batch):
+    def _speaker_loss(self, embedding, labels):
         """Loss of the labelled rows; 0 where there are none."""
-        labels = torch.as_tensor(batch.spk_label, device=self.device)
-        labels = labels.flatten()
         cosines = self.modules.classifier(embedding)
         labelled = labels >= 0
         if not labelled.any():
             return 0.0 * cosines.sum()
         return self.hparams.compute_loss(cosines[labelled], labels[labelled])
 
-    def _gate_losses(self, routing, ids):
+    def _gate_losses(self, routing, sources):
         """Balance loss and z-loss; moves the bias where that is asked for."""
-        # Augmentation may have appended copies, batch after batch.
-        sources = ids * (len(routing.gate_probs) // len(ids))
         load = self.hparams.load_window.to(self.device).update(
             routing.expert_ids, routing.expert_weights, sources
         )
@@ -144,9 +146,14 @@ class MoEBrain(sb.Brain):
         return {**means, **self.routing_log.figures()}
 
     def _wrap_distributed(self):
-        """DDP without synchronised batch norm on CPUs, which refuse it."""
+        """DDP without synchronised batch norm where that cannot be.
+
+        CPUs refuse it; and in sparse training it would wait for a process
+        that does not run the expert.
+        """
         on_cpu = torch.device(self.device).type == "cpu"
-        if not (self.distributed_launch and on_cpu):
+        alone = on_cpu or self.encoder.execution == "sparse"
+        if not (self.distributed_launch and alone):
             return super()._wrap_distributed()
         for name, module in self.modules.items():
             if any(weight.requires_grad for weight in module.parameters()):
