@@ -10,7 +10,7 @@ Authors
 """
 
 import numpy as np
-from claim_cells import NO_VALUE, NOTHING, as_table, mean, text_of
+from claim_cells import NO_VALUE, NOTHING, as_table, mean
 from claim_results import label_of
 from claim_statistics import LISTS
 
@@ -23,55 +23,36 @@ def attempts_table(results):
     Arguments
     ---------
     results : claim_results.Results
-        Rows of the groups "tuning" and "idea". A row may name the system
-        it is to be set against ("reference") and say what came of it
-        ("note"); "eer" is null where the attempt failed.
+        Rows of the groups "tuning" and "idea"; "control" names the attempt
+        that a row is set against.
 
     Returns
     -------
     str
         Block "attempts".
     """
-    header = ["kind", "attempt", "changed keys", "against"]
+    header = ["kind", "attempt", "active MMACs, 3 s"]
     for name in LISTS:
         header += [f"EER %, {name}", f"difference, {name}"]
-    eers = {
-        (row["system"], row["list"]): row.get("eer")
-        for group in ATTEMPTS
-        for row in results.rows(group)
-    }
+    found = [row for group in ATTEMPTS for row in results.rows(group)]
+    eers = {(row["system"], row["list"]): row["eer"] for row in found}
     rows = [
-        attempt_cells(group, results.rows(group, system), eers)
-        for group in ATTEMPTS
-        for system in results.systems(group)
+        attempt_cells(row, eers) for row in found if row["list"] == LISTS[0]
     ]
-    return as_table([*header, "note"], rows)
+    return as_table(header, rows)
 
 
-def attempt_cells(group, rows, eers):
-    """The line of one attempt, from its rows of both lists."""
-    row = rows[0]
-    reference = row.get("reference")
-    cells = [group, label_of(row), overrides_text(row.get("overrides"))]
-    cells.append(text_of(reference))
+def attempt_cells(row, eers):
+    """The line of one attempt, from its row and the EERs of all."""
+    macs = row["active_macs"] / 1e6
+    cells = [row["group"], label_of(row), f"{macs:.1f}"]
     for name in LISTS:
-        own, other = (
-            eers.get((row["system"], name)),
-            eers.get((reference, name)),
-        )
+        own = eers.get((row["system"], name))
+        other = eers.get((row.get("control"), name))
         cells.append(NO_VALUE if own is None else f"{own:.2f}")
         known = own is not None and other is not None
-        differs = known and reference != row["system"]
-        cells.append(f"{own - other:+.2f}" if differs else NO_VALUE)
-    failed = all(r.get("eer") is None for r in rows)
-    return [*cells, row.get("note") or ("failed" if failed else "")]
-
-
-def overrides_text(overrides):
-    """Keys of the yaml that differ, such as `top_k=2`."""
-    pairs = [f"`{key}={value}`" for key, value in (overrides or {}).items()]
-    # a bar in a value would end the cell
-    return " ".join(pairs).replace("|", "\\|") or NO_VALUE
+        cells.append(f"{own - other:+.2f}" if known else NO_VALUE)
+    return cells
 
 
 def routing_tables(results):

@@ -164,5 +164,80 @@ IDEAS = {
     ),
 }
 
-SYSTEMS = {**TUNING, **IDEAS}
+DENSE_LR = {"lr": 0.004}  # the best of three for each
+HALF = {"n_epochs": 5}  # two stages of half the steps
+
+
+def main(label, overrides, control=None, start=None, folds=TWO_FOLDS):
+    """A system of the main table."""
+    return System(label, "main", folds, overrides, control, start, tries=3)
+
+
+MAIN = {
+    "b_equal_macs": main(
+        "(b) one ECAPA, equal MACs",
+        dense(96, 320, **DENSE_LR),
+        folds=ALL_FOLDS,
+    ),
+    "f_soft": main("(f) 4 x C=40, soft", mixture(40), "b_equal_macs"),
+    "a_one_expert": main(
+        "(a) one ECAPA, one expert's width", dense(40, **DENSE_LR)
+    ),
+    "i_oracle": main(
+        "(i) oracle: gender x age class, 4 x C=40",
+        mixture(40, selection="top_k", routing="oracle"),
+        "a_one_expert",
+    ),
+    "h_base": main(
+        "(h) one ECAPA C=96, half of the steps",
+        dense(96, 300, **DENSE_LR, **HALF),
+    ),
+    "d_uniform": main(
+        "(d) 4 x C=40, uniform weights", mixture(40, selection="uniform")
+    ),
+    "c_equal_params": main(
+        "(c) one ECAPA, equal total parameters", dense(120, 360, **DENSE_LR)
+    ),
+    "e_shuffled": main(
+        "(e) 4 x C=40, soft, gate sees another", mixture(40, routing="shuffled")
+    ),
+    "h_dense_continued": main(
+        "(h) one ECAPA C=96, trained on",
+        dense(96, 300, **DENSE_LR, **HALF, margin_warmup_epochs=0),
+        start="h_base",
+    ),
+    "h_upcycled": main(
+        "(h) the same, upcycled: 3 shared blocks, top-1 of 4",
+        mixture(
+            96,
+            300,
+            n_shared_blocks=3,
+            selection="top_k",
+            init_noise=0.1,
+            margin_warmup_epochs=0,
+            **DENSE_LR,
+            **HALF,
+        ),
+        "h_dense_continued",
+        start="h_base",
+    ),
+    "g_top1": main(
+        "(g) 4 x C=40, top-1",
+        mixture(40, selection="top_k"),
+        "b_equal_macs_top1",
+    ),
+    "b_equal_macs_top1": main(
+        "(b) one ECAPA, equal MACs to top-1", dense(40, 152, **DENSE_LR)
+    ),
+    "g_top2": main(
+        "(g) 4 x C=40, top-2",
+        mixture(40, selection="top_k", top_k=2),
+        "b_equal_macs_top2",
+    ),
+    "b_equal_macs_top2": main(
+        "(b) one ECAPA, equal MACs to top-2", dense(64, 212, **DENSE_LR)
+    ),
+}
+
+SYSTEMS = {**TUNING, **IDEAS, **MAIN}
 ENDPOINT = {}
