@@ -77,11 +77,14 @@ def test_lone_utterance_of_an_expert_gets_a_batch_of_two(bank, utterances):
     assert calls == [[3], [], [2], []]
 
 
+def test_lone_utterance_needs_no_guest_at_inference(bank, utterances):
+    calls = count_calls(bank.eval())
+    bank(utterances(4), FULL, torch.tensor([[0], [0], [2], [0]]))
+    assert calls == [[3], [], [1], []]
+
+
 def test_last_utterance_takes_the_first_one_as_its_guest(bank, utterances):
     feats = utterances(4)
-    bank(feats, FULL, torch.tensor([[0], [0], [0], [2]]))
-    wanted = ExpertBank(4, emb_dim=32)
-    wanted.experts = bank.experts
     both = bank.run_all(feats[[3, 0]], FULL[:2])[0, 2]
     found = bank(feats, FULL, torch.tensor([[0], [0], [0], [2]]))[3, 0]
     assert torch.allclose(found, both, atol=1e-5)
