@@ -179,7 +179,8 @@ def _attributes(attributes):
         + '<p class="note">Mutual information (MI) of route and attribute; '
         "what it is by chance is the mean over permutations. Utterances of "
         "one speaker are not independent: an attribute that belongs to the "
-        "speaker changes places between whole speakers, any other between "
+        "speaker changes places between whole speakers, one that is another "
+        "for each speaker between all utterances, any other between "
         "the utterances of each speaker, which tests what is left once the "
         f"speaker is known. {len(rows)} attributes are tested and p-values "
         "are not corrected for that. SNR is an estimate: loud frames (95th "

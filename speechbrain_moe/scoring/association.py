@@ -4,6 +4,8 @@
  * utterances of one speaker are not independent, so the permutation test
    moves whole speakers where the attribute belongs to the speaker
  * where it varies within a speaker, only that variation is permuted
+ * where it is another one for each speaker it is the speaker itself, and
+   only utterances can change places
  * with few utterances mutual information is above 0 by chance alone; the
    mean over the permutations says by how much
 
@@ -33,7 +35,8 @@ class Association(NamedTuple):
         Share of permutations, the observed one among them, that reach it.
     permuted : str
         ``speakers``: attributes changed places between whole speakers;
-        ``within speakers``: between utterances of one speaker.
+        ``within speakers``: between utterances of one speaker;
+        ``utterances``: between all utterances.
 
     Example
     -------
@@ -83,7 +86,10 @@ def permutation_association(
     The statistic is the mutual information over all utterances. Speakers
     change places when the attribute is constant within each of them; else
     utterances of one speaker do, which tests independence given the
-    speaker. p = (1 + reached) / (1 + n_permutations), as in Phipson and
+    speaker. An attribute that is another one for each speaker would be the
+    same after either, so there all utterances change places: it is tested
+    whether routes know the speaker, or what goes with it, such as the
+    recording. p = (1 + reached) / (1 + n_permutations), as in Phipson and
     Smyth, "Permutation p-values should never be zero", 2010.
 
     Arguments
@@ -123,8 +129,7 @@ def permutation_association(
         np.unique(np.asarray(labels), return_inverse=True)[1]
         for labels in (routes, attribute, speakers)
     )
-    constant = _constant_within(attribute, speakers)
-    draw = _permute_speakers if constant else _permute_within
+    permuted, draw = _what_is_permuted(attribute, speakers)
     observed = mutual_information(_count(attribute, routes))
     rng = np.random.default_rng(seed)
     drawn = np.array(
@@ -139,7 +144,7 @@ def permutation_association(
         observed,
         float(drawn.mean()),
         (1 + reached) / (1 + n_permutations),
-        "speakers" if constant else "within speakers",
+        permuted,
     )
 
 
@@ -162,9 +167,14 @@ def _count(rows, columns):
     return cells.reshape(shape)
 
 
-def _constant_within(attribute, speakers):
-    """Return whether each speaker has one value of the attribute."""
-    return np.count_nonzero(_count(speakers, attribute)) == speakers.max() + 1
+def _what_is_permuted(attribute, speakers):
+    """Return what changes places if routes ignore the attribute, and how."""
+    n_speakers, n_values = speakers.max() + 1, attribute.max() + 1
+    if np.count_nonzero(_count(speakers, attribute)) > n_speakers:
+        return "within speakers", _permute_within
+    if n_values == n_speakers:
+        return "utterances", _permute_utterances
+    return "speakers", _permute_speakers
 
 
 def _permute_speakers(attribute, speakers, rng):
@@ -180,3 +190,8 @@ def _permute_within(attribute, speakers, rng):
     permuted = np.empty_like(attribute)
     permuted[np.argsort(speakers, kind="stable")] = attribute[shuffled]
     return permuted
+
+
+def _permute_utterances(attribute, speakers, rng):
+    """Exchange values between all utterances."""
+    return rng.permutation(attribute)

@@ -56,6 +56,20 @@ def test_a_route_for_each_speaker_is_no_proof_of_an_attribute(rng, speakers):
     assert result.p_value > 0.05
 
 
+def test_route_that_knows_the_speaker_is_found(speakers):
+    """Whole speakers changing places would give the same table, p = 1."""
+    result = permutation_association(speakers % 3, speakers, speakers)
+    assert result.permuted == "utterances"
+    assert result.p_value < 0.01
+    assert result.chance < result.mutual_information / 2
+
+
+def test_route_that_does_not_know_the_speaker_is_not_found(rng, speakers):
+    routes = rng.integers(3, size=len(speakers))
+    result = permutation_association(routes, speakers, speakers)
+    assert result.p_value > 0.05
+
+
 def test_within_a_speaker_only_the_varying_part_counts(rng, speakers):
     noise = rng.random(len(speakers)) < np.where(speakers < 6, 0.1, 0.9)
     routes = speakers < 6  # goes with the noise through the speakers alone
