@@ -91,7 +91,8 @@ def checked_list(given):
     ------
     InputError
         If a file is missing, the list and the table do not fit each other,
-        or a column is asked for that is not there.
+        a column is asked for that is not there, or seed or out cannot be
+        used.
     """
     from speechbrain_moe.report.routing_attributes import (
         join_metadata,
@@ -101,6 +102,10 @@ def checked_list(given):
     from speechbrain_moe.scoring.speakers import check_labels
     from speechbrain_moe.scoring.trials import check_trial_files, read_trials
 
+    if given.seed < 0:
+        raise InputError(f"--seed is {given.seed}; give 0 or more")
+    if Path(given.out).is_file():
+        raise InputError(f"--out {given.out} is a file; give a folder")
     if given.columns and not given.metadata:
         raise InputError("--columns are those of a table; give --metadata too")
     trials = read_trials(given.trials)

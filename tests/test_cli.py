@@ -95,6 +95,7 @@ def test_report_writes_a_page_with_its_facts_and_arrays(
         (["--columns", "gender"], "give --metadata too"),
         (["--metadata", "nowhere.csv"], "nowhere.csv: no such file"),
         (["--max_files", "1"], "max_files is 1"),
+        (["--seed", "-1"], "--seed is -1"),
         (["--audio", "nowhere"], "correct --audio"),
     ],
 )
@@ -104,6 +105,12 @@ def test_report_refuses_what_it_cannot_use_before_it_loads_a_model(
     assert report_of(trial_list, "no_model", *given) == 2
     assert said in capsys.readouterr().err
     assert not (trial_list / "report").exists()
+
+
+def test_report_does_not_write_where_a_file_is(trial_list, capsys):
+    (trial_list / "report").touch()
+    assert report_of(trial_list, "no_model") == 2
+    assert "report is a file" in capsys.readouterr().err
 
 
 def test_version_is_printed(capsys):

@@ -44,7 +44,7 @@ def read_metadata(path, columns=()) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the file is missing or no CSV, or lacks a column.
+        If the file is missing or no CSV, or lacks rows or a column.
 
     Example
     -------
@@ -64,6 +64,8 @@ def read_metadata(path, columns=()) -> pd.DataFrame:
             f"metadata {path} has neither a column path nor spk_id; give one "
             f"to join by (columns: {', '.join(table.columns)})"
         )
+    if table.empty:
+        raise InputError(f"metadata {path} has no rows; give another table")
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise InputError(
@@ -171,11 +173,10 @@ def attributes_of(collected, table=None, columns=()) -> dict[str, pd.Series]:
     {'SNR, estimated': 1, 'duration': 2}
     """
     found = {}
-    if table is not None:
-        if "gender" in table:
-            found["gender"] = _labels("gender", table["gender"])
-        if "age" in table:
-            found["age class"] = _age_class(table["age"])
+    if table is not None and "gender" in table:
+        found["gender"] = _labels("gender", table["gender"])
+    if table is not None and "age" in table:
+        found["age class"] = _age_class(table["age"])
     found["SNR, estimated"] = bands(collected["snr_db"], "dB")
     found["duration"] = bands(collected["duration_s"], "s")
     for name in columns:
@@ -273,8 +274,7 @@ def attribute_facts(
     Example
     -------
     >>> sexes = pd.Series(pd.Categorical(["f", "m"], ordered=True))
-    >>> facts = attribute_facts(np.array([1, 0]), 2, ["a", "b"], sexes, 9, 0)
-    >>> facts["counts"]
+    >>> attribute_facts(np.array([1, 0]), 2, [*"ab"], sexes, 9, 0)["counts"]
     [[0, 1], [1, 0]]
     """
     known = attribute.notna().to_numpy()

@@ -56,6 +56,7 @@ def test_a_table_of_other_files_is_refused():
     [
         ("a,b\n1,2\n", "neither a column path nor spk_id"),
         ("path\nx\n", "no column accent; choose from path"),
+        ("path,accent\n", "has no rows"),
         ("", "no CSV"),
         ("a,b\n1,2,3\n4\n1,2,3,4,5\n", "no CSV"),
     ],
