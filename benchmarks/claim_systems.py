@@ -144,11 +144,11 @@ IDEAS = {
             ],
         ),
     ),
-    "i09_unlabelled_dense": idea(
+    "i10_unlabelled_dense": idea(
         "one ECAPA, C=96, a third of unlabelled speech",
         dense(96, 320, n_unlabelled=16),
     ),
-    "i09_unlabelled_soft": idea(
+    "i10_unlabelled_soft": idea(
         "3 shared blocks, 4 x C=48, soft, a third of unlabelled speech",
         mixture(48, 160, n_shared_blocks=3, n_unlabelled=16),
     ),
