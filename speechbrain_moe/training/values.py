@@ -108,6 +108,7 @@ def check_values(settings):
             refuse(key, value, "a list of whole numbers of 1 or more")
     check_paths(settings)
     check_teaching(settings)
+    check_effect(settings)
     check_lists(settings)
 
 
@@ -192,6 +193,34 @@ def check_teaching(settings):
         raise HyperparameterError(
             f"teacher_embeddings is {teacher!r}, and {' and '.join(TEACHING)} "
             "are 0: give one of them a weight above 0"
+        )
+
+
+def check_effect(settings):
+    """Refuse values that would change nothing, for want of another one.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the keys to change.
+    """
+    rate, selection = map(settings.get, ("balance_bias_rate", "selection"))
+    if rate and selection in ("soft", "uniform"):
+        raise HyperparameterError(
+            f"balance_bias_rate is {rate} and selection {selection}: the bias "
+            "takes part in a choice of experts, so choose selection top_k, or "
+            "rate 0"
+        )
+    noise = settings.get("init_noise")
+    if noise and settings.get("init_from") is None:
+        raise HyperparameterError(
+            f"init_noise is {noise} and init_from null: give what the experts "
+            "start from, or noise 0"
         )
 
 

@@ -67,6 +67,21 @@ def test_a_teacher_and_its_weight_are_given_together(settings, said):
         check_values({"distill_weight": 0, **settings})
 
 
+@pytest.mark.parametrize("selection", ["soft", "uniform"])
+def test_a_bias_is_refused_where_nothing_is_chosen_by_it(selection):
+    given = {"balance_bias_rate": 0.01, "selection": selection}
+    with pytest.raises(HyperparameterError, match="choose selection top_k"):
+        check_values(given)
+    check_values({**given, "selection": "top_k"})
+    check_values({**given, "balance_bias_rate": 0})
+
+
+def test_noise_of_experts_is_refused_without_what_they_start_from():
+    with pytest.raises(HyperparameterError, match="init_noise .* init_from"):
+        check_values({"init_noise": 0.1, "init_from": None})
+    check_values({"init_noise": 0.1, "init_from": "ecapa"})
+
+
 def test_a_teacher_with_a_weight_passes():
     given = {"teacher_embeddings": "t.npz", "unlabelled_folder": "u"}
     check_values({**given, "distill_weight": 0, "pairwise_weight": 1.0})
