@@ -192,7 +192,7 @@ MAIN = {
         "(d) 4 x C=40, uniform weights", mixture(40, selection="uniform")
     ),
     "c_equal_params": main(
-        "(c) one ECAPA, equal total parameters", dense(120, 360, **DENSE_LR)
+        "(c) one ECAPA, equal total parameters", dense(128, 384, **DENSE_LR)
     ),
     "e_shuffled": main(
         "(e) 4 x C=40, soft, gate sees another", mixture(40, routing="shuffled")
@@ -232,6 +232,12 @@ MAIN = {
     ),
     "b_equal_macs_top2": main(
         "(b) one ECAPA, equal MACs to top-2", dense(64, 212, **DENSE_LR)
+    ),
+    "j_shared5_soft": main(
+        "(j) all shared but pooling, 4 x C=72, soft",
+        mixture(72, 224, n_shared_blocks=5),
+        "b_equal_macs",
+        folds=ALL_FOLDS,
     ),
 }
 
