@@ -26,6 +26,7 @@ TICKS = (
     *(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
     *(0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99),
 )
+DPI = 150
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 # Okabe and Ito's colours, dark to light: apart for colour-blind readers
@@ -68,7 +69,7 @@ def plot_det(curves: dict[str, DetCurve], path, title: str | None = None):
     """
     if not curves:
         raise InputError("no curves to plot; give {name: det_curve(...)}")
-    figure = _new_figure()
+    figure = new_figure(6, 6.6)
     axes = figure.add_subplot()
     low, high = _limits(curves.values())
     axes.plot(ndtri([low, high]), ndtri([low, high]), "0.8", linewidth=0.8)
@@ -82,15 +83,31 @@ def plot_det(curves: dict[str, DetCurve], path, title: str | None = None):
     write_whole(path, partial(figure.savefig, format="png"))
 
 
-def _new_figure():
-    """Return an empty square Figure that needs no display."""
+def new_figure(width: float, height: float):
+    """Make an empty figure that needs no display.
+
+    Arguments
+    ---------
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Without axes.
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is missing; the message gives the pip line.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackageError(
             'plots need matplotlib: pip install "speechbrain-moe[plots]"'
         ) from error
-    return Figure(figsize=(6, 6.6), dpi=150, layout="constrained")
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def _limits(curves):

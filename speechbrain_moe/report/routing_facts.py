@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.report.det import new_figure
 from speechbrain_moe.report.routing_attributes import (
     attribute_facts,
     attributes_of,
@@ -28,7 +29,6 @@ from speechbrain_moe.report.routing_experts import (
     route_errors,
     unit,
 )
-from speechbrain_moe.report.routing_figures import new_figure
 from speechbrain_moe.report.routing_gate import (
     examples,
     load_facts,

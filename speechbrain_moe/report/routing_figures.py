@@ -15,10 +15,8 @@ from io import BytesIO
 
 import numpy as np
 
-from speechbrain_moe.errors import MissingPackageError
-from speechbrain_moe.report.det import COLOURS, MARKERS
+from speechbrain_moe.report.det import COLOURS, MARKERS, new_figure
 
-DPI = 150
 ROW_INCHES = 0.36
 # the two shades of a pair of bars, apart in greyscale
 BAR_COLOURS = ("#0072b2", "#e69f00")
@@ -208,33 +206,6 @@ def draw_map(map_: dict) -> bytes:
     axes.set_yticks([])
     figure.legend(loc="outside upper center", ncols=5, frameon=False)
     return _png(figure)
-
-
-def new_figure(width: float, height: float):
-    """Make an empty figure that needs no display.
-
-    Arguments
-    ---------
-    width, height : float
-        In inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Without axes.
-
-    Raises
-    ------
-    MissingPackageError
-        If matplotlib is missing; the message gives the pip line.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            'plots need matplotlib: pip install "speechbrain-moe[plots]"'
-        ) from error
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def _heatmap(axes, cells, rows, form, low, high):
