@@ -19,7 +19,9 @@ DEAD_BELOW = 0.01  # share of an epoch's load
 
 
 class RoutingLog:
-    """Sums over the batches of an epoch.
+    """Sums over the batches of an epoch, those of one process.
+
+    Copies that augmentation appended count as utterances here.
 
     Arguments
     ---------
