@@ -36,7 +36,12 @@ from speechbrain_moe.training.teacher import read_teacher
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-LISTS = {"test": "veri_test"}
+COMMIT = subprocess.run(  # now: a later one is not the code that runs
+    ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+).stdout.strip()
 
 
 def pending(names, work):
@@ -53,12 +58,21 @@ def pending(names, work):
 
 def finished():
     """Runs (name, fold) that have their lines."""
+    return {(row["system"], str(row["fold"])) for row in stored()}
+
+
+def stored():
+    """The lines there are."""
     file = RESULTS / "claim.jsonl"
     if not file.exists():
-        return set()
+        return []
     lines = file.read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines if line.strip()]
-    return {(row["system"], str(row["fold"])) for row in rows}
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def is_run(row, name, fold):
+    """Whether a line is of this system and fold."""
+    return (row["system"], row["fold"]) == (name, fold)
 
 
 def model_file(work, name, fold):
@@ -76,8 +90,8 @@ def take(work, name, fold):
         return True
     except FileExistsError:
         owner = lock.read_text(encoding="utf-8")
-        if owner and Path(f"/proc/{owner}").exists():
-            return False
+        if not owner or Path(f"/proc/{owner}").exists():
+            return False  # empty: its owner is about to write
         lock.unlink(missing_ok=True)
         return take(work, name, fold)
 
@@ -144,19 +158,23 @@ def run(name, fold, pack):
     seed = 1234 + (fold if isinstance(fold, int) else 0)
     n_speakers = len({path.split("/")[1] for path in split.train})
     hparams = build(system.overrides, 3 * n_speakers, seed)
+    before = {"train_flops": 0, "steps": 0, "seconds": 0}
     if system.start:
         state = torch.load(model_file(pack.work, system.start, fold))
         start_from(hparams, state, seed)
+        before = next(r for r in stored() if is_run(r, system.start, fold))
+        hparams["seed"] += 1000  # other batches than the first stage drew
     brain, step_flops = train(hparams, pack.crops(split, hparams))
     seconds += time.monotonic()
     keep(brain, model_file(pack.work, name, fold))
     model = brain.encoder.eval()
     n_steps = hparams["n_epochs"] * hparams["steps_per_epoch"]
     common = {
-        **describe(name, fold, seed, hparams),
-        **cost_of(model, step_flops, n_steps),
-        "steps": n_steps,
-        "seconds": round(seconds),
+        **describe(name, fold, seed),
+        **cost_of(model),
+        "train_flops": step_flops * n_steps + before["train_flops"],
+        "steps": n_steps + before["steps"],
+        "seconds": round(seconds) + before["seconds"],
         "final": brain.log[-1],
     }
     return score_lists(name, fold, split, model, pack, common)
@@ -170,8 +188,9 @@ def score_lists(name, fold, split, model, pack, common):
             model, feats, index, pack.groups, want_raw=model.n_experts > 1
         )
         scores = f"scores/{name}-{fold}-{list_name}.npz"
-        shown = LISTS.get(fold, list_name) if list_name == "clean" else "noisy"
-        row = {**common, "list": shown, "scores": scores}
+        if (fold, list_name) == ("test", "clean"):
+            list_name = "veri_test"
+        row = {**common, "list": list_name, "scores": scores}
         row |= measure(
             collected, split.trials, RESULTS / scores, pack.speaker_ids
         )
@@ -190,17 +209,11 @@ def keep(brain, path):
     path.with_suffix(".partial").replace(path)
 
 
-def describe(name, fold, seed, hparams):
+def describe(name, fold, seed):
     """What a line says of its run besides the figures."""
     system = SYSTEMS[name]
     config = [YAML.read_text(encoding="utf-8"), system.overrides, system.start]
     text = json.dumps(config, sort_keys=True).encode()
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
     role = {v: k for k, v in ENDPOINT.items()}.get(name)
     return {
         "system": name,
@@ -215,7 +228,7 @@ def describe(name, fold, seed, hparams):
         "endpoint": role is not None,
         "endpoint_role": role,
         "config_hash": hashlib.sha256(text).hexdigest()[:12],
-        "commit": commit,
+        "commit": COMMIT,
         "device": f"CPU, {torch.get_num_threads()} thread",
     }
 
@@ -234,7 +247,8 @@ def main():
     parser.add_argument("pack", type=Path, help="the small speech pack")
     parser.add_argument("work", type=Path, help="features and weights, 3 GB")
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--group", help="main, tuning, idea or final; all")
+    groups = sorted({system.group for system in SYSTEMS.values()})
+    parser.add_argument("--group", choices=groups, help="by default all")
     given = parser.parse_args()
     end = time.monotonic() + 60 * given.minutes
     torch.set_num_threads(1)

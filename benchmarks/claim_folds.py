@@ -3,7 +3,8 @@
  * four folds, balanced by gender and age class; a run on a fold never sees
    its speakers
  * ``inner`` is a split of the speakers that fold 0 trains on: tuning and
-   ideas are tried there, so that no scored speaker takes part in a choice
+   ideas are tried there. No speaker of fold 0 takes part in a choice; the
+   30 that inner scores are scored again in folds 1 to 3
  * ``test`` trains on all dev speakers and scores the test part, once
  * nontarget trials stay within gender and age class, which is harder
 

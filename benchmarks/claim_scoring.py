@@ -3,7 +3,7 @@
  * utterances are scored whole, in padded batches of like length
  * scores are kept in half precision, and every error rate is of the scores
    as kept
- * routing figures are those of the report page, from the clean list
+ * routing figures are those of the report page
 
 Authors
  * The speechbrain_moe developers 2026
@@ -124,15 +124,14 @@ def score(embeddings, collected, trials):
     return trial_scores(embeddings, list(collected["paths"]), trials)
 
 
-def cost_of(model, step_flops, n_steps):
-    """Parameters, multiply-accumulates and operations of the training."""
+def cost_of(model):
+    """Parameters and multiply-accumulates for 3 s, total and active."""
     tell_groups(model, None)
-    cost = count_cost(model)
-    return {**cost._asdict(), "train_flops": step_flops * n_steps}
+    return count_cost(model)._asdict()
 
 
 def routing_figures(collected, trials, attributes):
-    """How a mixture routed the clean list, and what its experts are worth."""
+    """How a mixture routed a list, and what its experts are worth."""
     routes = routes_of(collected)
     load = load_facts(routes, collected["gate_probs"])
     scores = score(collected["embedding"], collected, trials)

@@ -28,11 +28,9 @@ N_RESAMPLES = 1000
 # 1.96 + 0.84 standard errors: two-sided 5 %, power 80 %
 POWER_FACTOR = 2.8
 P_TARGET = 0.01
-# Pairs besides each MoE against its own control and the shared controls
-FIXED_PAIRS = (("h_upcycled", "h_dense_continued"), ("f_soft", "e_shuffled"))
-SHARED_CONTROLS = ("c_equal_params", "d_uniform")
-# No gate of their own learned what it sees: only against their own control
-UNLEARNED = ("d_uniform", "e_shuffled", "i_oracle")
+# What the endpoint's mixture is set against besides its own control
+CONTROLS = ("c_equal_params", "d_uniform", "e_shuffled")
+UNTOUCHED_FOLD = 0  # none of its speakers took part in tuning or ideas
 
 
 class Summary(NamedTuple):
@@ -130,17 +128,17 @@ def planned_pairs(results):
     """
     systems = results.systems("main")
     endpoint = results.endpoint()
-    pairs = [endpoint] if endpoint else []
+    pairs = []
+    if endpoint:
+        pairs = [endpoint, *((endpoint[0], other) for other in CONTROLS)]
     for system in systems:
         control = results.rows("main", system)[0].get("control")
-        shared = () if system in UNLEARNED else SHARED_CONTROLS
-        pairs += [(system, other) for other in (control, *shared) if control]
-    pairs += FIXED_PAIRS
+        pairs += [(system, control)] if control else []
     known = [p for p in pairs if set(p) <= set(systems) and p[0] != p[1]]
     return list(dict.fromkeys(known))
 
 
-def compare(results, group, pair, trial_list, n_resamples):
+def compare(results, group, pair, trial_list, n_resamples, only=None):
     """The first system against the second, on their common folds.
 
     Arguments
@@ -153,6 +151,8 @@ def compare(results, group, pair, trial_list, n_resamples):
         The system, and the one it is compared with.
     n_resamples : int
         Draws of speakers behind interval and p-value.
+    only : int, optional
+        The one fold to look at.
 
     Returns
     -------
@@ -160,6 +160,8 @@ def compare(results, group, pair, trial_list, n_resamples):
         None if the two have no fold in common.
     """
     folds = results.common_folds(group, pair, trial_list)
+    if only is not None:
+        folds = [fold for fold in folds if fold == only]
     if not folds:
         return None
     new, old = results.pooled_pair(group, pair, trial_list, folds)
@@ -173,10 +175,17 @@ def compare(results, group, pair, trial_list, n_resamples):
 
 
 def compare_all(results, n_resamples):
-    """Comparison of every planned pair on both lists, what is there."""
+    """Comparison of every planned pair on both lists, what is there.
+
+    The endpoint's stands twice: on all folds, and on the fold that no
+    choice has seen.
+    """
+    pairs = [(pair, None) for pair in planned_pairs(results)]
+    if results.endpoint():
+        pairs.insert(1, (results.endpoint(), UNTOUCHED_FOLD))
     found = [
-        compare(results, "main", pair, trial_list, n_resamples)
-        for pair in planned_pairs(results)
+        compare(results, "main", pair, trial_list, n_resamples, only)
+        for pair, only in pairs
         for trial_list in LISTS
     ]
     return [comparison for comparison in found if comparison]

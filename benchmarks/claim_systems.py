@@ -158,9 +158,17 @@ DENSE_LR = {"lr": 0.004}  # the best of three for each
 HALF = {"n_epochs": 5}  # two stages of half the steps
 
 
-def main(label, overrides, control=None, start=None, folds=TWO_FOLDS):
-    """A system of the main table."""
-    return System(label, "main", folds, overrides, control, start, tries=3)
+def main(label, overrides, control=None, start=None, **more):
+    """A system of the main table; three learning rates are behind each."""
+    given = {"folds": TWO_FOLDS, "tries": 3, **more}
+    return System(
+        label=label,
+        group="main",
+        overrides=overrides,
+        control=control,
+        start=start,
+        **given,
+    )
 
 
 MAIN = {
@@ -174,6 +182,7 @@ MAIN = {
         mixture(48, 160, n_shared_blocks=3),
         "b_equal_macs",
         folds=ALL_FOLDS,
+        tries=12,
     ),
     "f_soft": main("(f) 4 x C=40, soft", mixture(40), "b_equal_macs"),
     "a_one_expert": main(
@@ -189,13 +198,15 @@ MAIN = {
         dense(96, 300, **DENSE_LR, **HALF),
     ),
     "d_uniform": main(
-        "(d) 4 x C=40, uniform weights", mixture(40, selection="uniform")
+        "(d) as (j), uniform weights",
+        mixture(48, 160, n_shared_blocks=3, selection="uniform"),
     ),
     "c_equal_params": main(
-        "(c) one ECAPA, equal total parameters", dense(128, 384, **DENSE_LR)
+        "(c) one ECAPA, as many parameters as (j)", dense(128, 384, **DENSE_LR)
     ),
     "e_shuffled": main(
-        "(e) 4 x C=40, soft, gate sees another", mixture(40, routing="shuffled")
+        "(e) as (j), the gate sees another utterance",
+        mixture(48, 160, n_shared_blocks=3, routing="shuffled"),
     ),
     "h_dense_continued": main(
         "(h) one ECAPA C=96, trained on",
@@ -209,6 +220,7 @@ MAIN = {
             300,
             n_shared_blocks=3,
             selection="top_k",
+            gate_channels=[16, 16, 16],
             init_noise=0.1,
             margin_warmup_epochs=0,
             **DENSE_LR,
@@ -238,6 +250,7 @@ MAIN = {
         mixture(72, 224, n_shared_blocks=5),
         "b_equal_macs",
         folds=ALL_FOLDS,
+        tries=12,
     ),
 }
 

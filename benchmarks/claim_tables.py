@@ -110,12 +110,15 @@ def paired_table(comparisons, labels, endpoint):
     """
     header = ["system", "against", "list", "folds", "EER %", "its EER %"]
     header += ["difference, points", "relative, %", "p"]
-    rows = []
+    rows, seen = [], set()
     for c in comparisons:
         cells = [labels[c.system], labels[c.against], c.trial_list]
         cells += [fold_names(c.folds), f"{c.eer:.2f}", f"{c.against_eer:.2f}"]
         cells += paired_cells(c.paired)
-        bold = (c.system, c.against) == endpoint
+        # the endpoint's second line, on one fold, is no endpoint
+        first = (c.system, c.against, c.trial_list) not in seen
+        seen.add((c.system, c.against, c.trial_list))
+        bold = (c.system, c.against) == endpoint and first
         rows.append([f"**{cell}**" if bold else cell for cell in cells])
     if not rows:
         return NOTHING

@@ -8,6 +8,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import copy
 from pathlib import Path
 
 import speechbrain as sb
@@ -33,8 +34,8 @@ class ShuffledGate(nn.Module):
         self.gate = gate
 
     def forward(self, feats, counts):
-        order = torch.randperm(len(feats), device=feats.device)
-        return self.gate(feats[order], counts[order])
+        shift = int(torch.randint(1, len(feats), (1,)))
+        return self.gate(feats.roll(shift, 0), counts.roll(shift, 0))
 
 
 class OracleGate(nn.Module):
@@ -149,18 +150,16 @@ def train(hparams, crops, device="cpu"):
 
 
 def count_step(brain, batch):
-    """Operations of a step forward and back; the weights stay."""
+    """Operations of a step forward and back; the state stays."""
     brain.on_train_epoch_start(1)
-    states = {n: m.state_dict() for n, m in brain.modules.items()}
-    before = {
-        n: {k: v.clone() for k, v in s.items()} for n, s in states.items()
-    }
+    stateful = [*brain.modules.values(), brain.hparams.load_window]
+    before = [copy.deepcopy(module.state_dict()) for module in stateful]
     brain.modules.train()
     counter = FlopCounterMode(display=False)
     with counter:
         predictions = brain.compute_forward(batch, sb.Stage.TRAIN)
         brain.compute_objectives(predictions, batch, sb.Stage.TRAIN).backward()
     brain.modules.zero_grad()
-    for name, module in brain.modules.items():
-        module.load_state_dict(before[name])
+    for module, state in zip(stateful, before):
+        module.load_state_dict(state)
     return counter.get_total_flops()

@@ -107,7 +107,8 @@ def test_only_the_endpoint_is_in_bold_and_it_comes_first(full_claim):
 def test_better_system_has_a_negative_difference(full_claim):
     report(full_claim.root, n_resamples=FEW)
     table = full_claim.block("paired")
-    row = cells(table, "label of f_soft", "label of b_equal_macs", "noisy")
+    names = ("label of f_soft", "label of b_equal_macs", "noisy")
+    row = cells(table, *names, "0, 1, 2, 3")
     numbers = [float(n) for n in re.findall(r"[-+][\d.]+", row[7])]
     assert all(n < 0 for n in numbers) and len(numbers) == 3
 
