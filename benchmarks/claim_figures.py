@@ -14,9 +14,8 @@ import numpy as np
 from claim_results import label_of
 from claim_statistics import LISTS, eer
 
-from speechbrain_moe.errors import MissingPackageError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.report.det import COLOURS, plot_det
+from speechbrain_moe.report.det import COLOURS, new_figure, plot_det
 from speechbrain_moe.scoring.metrics import det_curve
 
 KINDS = ("MoE", "ECAPA")  # of the endpoint's pair
@@ -140,17 +139,6 @@ def label_of_summary(of_lists):
     rows = next(iter(of_lists.values())).rows
     n = len(rows)
     return f"{label_of(rows[0])} ({n} fold{'s' if n > 1 else ''})"
-
-
-def new_figure(width, height):
-    """An empty Figure that needs no display, in inches."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            'plots need matplotlib: pip install "speechbrain-moe[plots]"'
-        ) from error
-    return Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
 def save(figure, path):

@@ -15,7 +15,7 @@ from claim_train import tell_groups
 
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.cost import count_cost
-from speechbrain_moe.lobes.padding import frame_mask, remove_mean
+from speechbrain_moe.inference.routing import run_every_expert, weights_of_all
 from speechbrain_moe.report.routing_experts import (
     expert_similarity,
     mix,
@@ -76,19 +76,14 @@ def run(model, batch, counts, want_raw):
     lengths = counts / batch.shape[1]
     embedding, routing = model(batch, lengths, return_routing=True)
     n_all = len(model.experts.experts)
-    weights = torch.zeros(len(batch), n_all)
-    weights.scatter_(1, routing.expert_ids, routing.expert_weights)
-    if model.always_on_weight:
-        weights *= 1 - model.always_on_weight
-        weights[:, -1] = model.always_on_weight
+    weights = weights_of_all(routing, n_all, model.always_on_weight)
     arrays = {
         "embedding": embedding.squeeze(1),
         "gate_probs": routing.gate_probs,
         "weights": weights,
     }
     if want_raw:
-        mask = frame_mask(counts, batch.shape[1])
-        arrays["raw"] = model.experts.run_all(remove_mean(batch, mask), counts)
+        arrays["raw"] = run_every_expert(model, batch, lengths)
     return {k: v.double().numpy() for k, v in arrays.items()}
 
 
@@ -148,7 +143,7 @@ def routing_figures(collected, trials, attributes):
     return {
         "load": load["load"],
         "load_entropy": load["load_entropy_share"],
-        "route_entropy": load["utterance_entropy_share"],
+        "route_entropy": load["route_entropy_share"],
         "cross_route": cross_route(errors),
         "leave_one_out_eer": [
             eer_of(mix(raw, weights_without(collected, i)))

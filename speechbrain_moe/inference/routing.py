@@ -24,11 +24,6 @@ from speechbrain_moe.errors import AudioError, PackageError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.extract import MIN_DURATION_S
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
-from speechbrain_moe.lobes.padding import (
-    frame_counts,
-    frame_mask,
-    remove_mean,
-)
 
 MAX_SNR_DB = 60.0  # digital silence between words has no level to measure
 
@@ -128,7 +123,7 @@ def routing_of_file(encoder, path):
     }
 
 
-def run_every_expert(model, feats):
+def run_every_expert(model, feats, lengths=None):
     """Raw embeddings of all experts, chosen or not.
 
     Arguments
@@ -137,15 +132,16 @@ def run_every_expert(model, feats):
         In evaluation mode.
     feats : torch.Tensor
         Log-mel features, not normalised [B, T, M].
+    lengths : torch.Tensor, optional
+        Relative lengths [B], as for the model.
 
     Returns
     -------
     torch.Tensor
         Embeddings [B, A, D] as the experts gave them, any length.
     """
-    counts = frame_counts(feats)
-    mask = frame_mask(counts, feats.shape[1])
-    return model.experts.run_all(remove_mean(feats, mask), counts)
+    counts, normalised, _ = model.prepare(feats, lengths)
+    return model.experts.run_all(normalised, counts)
 
 
 def weights_of_all(routing, n_all, always_on_weight=0.0):

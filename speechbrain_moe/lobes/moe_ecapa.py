@@ -177,12 +177,7 @@ class MoEECAPA(nn.Module):
         """
         if self.training:
             check_batch(feats)
-        counts = frame_counts(feats, lengths)
-        mask = frame_mask(counts, feats.shape[1])
-        normalised = remove_mean(feats, mask)
-        gate_feats = normalised
-        if self.gate_input == "raw":
-            gate_feats = remove_level(feats, mask)
+        counts, normalised, gate_feats = self.prepare(feats, lengths)
         gate_logits = self._gate_logits(gate_feats, counts)
         probs = self._probs_to_choose_by(gate_logits)
         chosen = select_experts(
@@ -198,6 +193,32 @@ class MoEECAPA(nn.Module):
         return embedding, Routing(
             gate_logits, gate_probs, *chosen, norm, agreement
         )
+
+    def prepare(self, feats, lengths=None):
+        """What experts and gate are given.
+
+        Arguments
+        ---------
+        feats : torch.Tensor
+            Log-mel features, not normalised [B, T, M].
+        lengths : torch.Tensor, optional
+            Relative lengths [B], as for ``forward``.
+
+        Returns
+        -------
+        torch.Tensor
+            Valid frames [B], int64.
+        torch.Tensor
+            Features of the experts [B, T, M]: mean of each mel removed.
+        torch.Tensor
+            Features of the gate [B, T, M], by ``gate_input``.
+        """
+        counts = frame_counts(feats, lengths)
+        mask = frame_mask(counts, feats.shape[1])
+        normalised = remove_mean(feats, mask)
+        if self.gate_input == "normalised":
+            return counts, normalised, normalised
+        return counts, normalised, remove_level(feats, mask)
 
     @property
     def _has_rival(self):

@@ -19,7 +19,6 @@ Authors
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from speechbrain_moe.errors import HyperparameterError
@@ -243,28 +242,3 @@ def add_noise(weight, noise, draws):
     """
     drawn = torch.randn(weight.shape, generator=draws).to(weight)
     weight.add_(noise * weight.std(correction=0) * drawn)
-
-
-def expert_similarity(raw):
-    """Mean cosine between the experts' embeddings of the same utterances.
-
-    Arguments
-    ---------
-    raw : torch.Tensor
-        Embeddings of every expert, as ``ExpertBank.run_all`` gives them
-        [B, E, D], of any length.
-
-    Returns
-    -------
-    torch.Tensor
-        Mean cosines [E, E] in [-1, 1], float32, symmetric, 1 on the
-        diagonal.
-
-    Example
-    -------
-    >>> raw = torch.tensor([[[2.0, 0.0], [3.0, 0.0], [0.0, 1.0]]])
-    >>> expert_similarity(raw).tolist()
-    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    units = F.normalize(raw.float(), dim=2)
-    return (units @ units.transpose(1, 2)).mean(0)

@@ -60,20 +60,20 @@ def load_facts(routes, gate_probs) -> dict:
     dict
         load and importance (mean probability) per expert, both sum to 1;
         dead: experts of a load below 1 %; load_entropy and
-        utterance_entropy (the mean over files) in nats, from 0 to log E, and
+        route_entropy (the mean over files) in nats, from 0 to log E, and
         as ``_share`` of log E.
 
     Example
     -------
     >>> facts = load_facts(np.array([0, 1]), np.eye(2))
-    >>> facts["load"], facts["load_entropy_share"], facts["utterance_entropy"]
+    >>> facts["load"], facts["load_entropy_share"], facts["route_entropy"]
     ([0.5, 0.5], 1.0, 0.0)
     """
     E = gate_probs.shape[1]
     load = np.bincount(routes, minlength=E) / len(routes)
     entropies = {
         "load_entropy": float(_entropy(load)),
-        "utterance_entropy": float(_entropy(gate_probs).mean()),
+        "route_entropy": float(_entropy(gate_probs).mean()),
     }
     shares = {f"{k}_share": v / np.log(E) for k, v in entropies.items()}
     return {

@@ -132,7 +132,7 @@ def _load(load, margin):
         (words, f"{load[key]:.3f} nats", f"{100 * load[key + '_share']:.0f} %")
         for words, key in (
             ("load entropy (over all files)", "load_entropy"),
-            ("utterance entropy (mean over files)", "utterance_entropy"),
+            ("route entropy (mean over files)", "route_entropy"),
         )
     ]
     low, mid, high = margin["quartiles"]
@@ -146,7 +146,7 @@ def _load(load, margin):
         + f"<p>Gate margin, best less second probability: median {mid:.3f}, "
         f"quartiles {low:.3f} and {high:.3f}, mean {margin['mean']:.3f}; "
         f"{100 * margin['below_0_1']:.0f} % of files below 0.1.</p>\n"
-        '<p class="note">Load and utterance entropy both low: collapse. Both '
+        '<p class="note">Load and route entropy both low: collapse. Both '
         "high: no specialisation. Load high and utterance low: files are "
         "sent to different experts, and surely.</p>\n"
     )

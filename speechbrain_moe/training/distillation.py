@@ -64,8 +64,8 @@ class Distillation(nn.Module):
         embeddings : torch.Tensor
             Student's embeddings [B, 1, D] or [B, D].
         teacher : torch.Tensor
-            Teacher's embeddings [B, teacher_dim]; what masked-out rows hold
-            has no effect.
+            Teacher's embeddings [B, teacher_dim], finite; what masked-out
+            rows hold has no effect.
         mask : torch.Tensor
             True for rows that count [B], bool.
 

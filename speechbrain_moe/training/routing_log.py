@@ -15,7 +15,7 @@ import torch
 
 from speechbrain_moe.lobes.losses import balance_loss, expert_load
 
-DEAD_BELOW = 0.01  # share of an epoch's load
+DEAD_LOAD = 0.01  # share of an epoch's load
 
 
 class RoutingLog:
@@ -86,7 +86,7 @@ class RoutingLog:
         load, probs = self.load / self.n_rows, self.probs / self.n_rows
         return {
             "load": " ".join(f"{share:.3f}" for share in load.tolist()),
-            "n_dead_experts": int((load < DEAD_BELOW).sum()),
+            "n_dead_experts": int((load < DEAD_LOAD).sum()),
             "balance_over_ideal": float(balance_loss(probs[None], load)),
             "load_entropy": float(normalised_entropy(load)),
             "route_entropy": self.entropy / self.n_rows,

@@ -14,12 +14,6 @@ Authors
 
 import torch
 
-from speechbrain_moe.lobes.padding import (
-    frame_counts,
-    frame_mask,
-    remove_level,
-    remove_mean,
-)
 from speechbrain_moe.lobes.selection import select_experts
 
 SNR_DB = 10.0
@@ -140,10 +134,8 @@ def first_choice(model, feats):
     >>> first_choice(model, torch.randn(3, 40, 80)).shape
     torch.Size([3])
     """
-    counts = frame_counts(feats)
-    mask = frame_mask(counts, feats.shape[1])
-    prepare = remove_level if model.gate_input == "raw" else remove_mean
-    logits = model.gate(prepare(feats, mask), counts)
+    counts, _, gate_feats = model.prepare(feats)
+    logits = model.gate(gate_feats, counts)
     probs = (logits / model.gate_temperature).softmax(dim=1)
     chosen = select_experts(probs, "top_k", 1, model.expert_bias)
     return chosen.expert_ids[:, 0]

@@ -88,3 +88,9 @@ def count_calls(bank):
             lambda module, args, out, seen=seen: seen.append(len(out))
         )
     return calls
+
+
+def expert_similarity(raw):
+    """Mean cosine [E, E] of the experts' embeddings [B, E, D]."""
+    units = F.normalize(raw, dim=2)
+    return (units @ units.transpose(1, 2)).mean(0)

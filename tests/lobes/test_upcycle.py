@@ -1,17 +1,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from moe_probes import expert_similarity
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.ecapa import build_expert
 from speechbrain_moe.lobes.experts import ExpertBank
 from speechbrain_moe.lobes.gate import GatingCNN
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
-from speechbrain_moe.lobes.upcycle import (
-    expert_similarity,
-    perturb_experts,
-    upcycle,
-)
+from speechbrain_moe.lobes.upcycle import perturb_experts, upcycle
 
 SELECTIONS = [("soft", 1), ("top_k", 1), ("top_k", 2), ("uniform", 1)]
 
@@ -254,12 +251,3 @@ def test_weight_that_no_expert_has_is_refused(dense, mixture):
 def test_noise_below_zero_or_not_finite_is_refused(mixture, noise):
     with pytest.raises(HyperparameterError, match="init_noise is .*choose 0"):
         perturb_experts(mixture(), noise)
-
-
-def test_similarity_is_symmetric_and_does_not_see_lengths():
-    raw = torch.randn(6, 3, 8)
-    cosines = expert_similarity(raw)
-    scaled = expert_similarity(raw * torch.rand(6, 3, 1) * 9)
-    assert torch.allclose(cosines, scaled, atol=1e-6)
-    assert torch.allclose(cosines, cosines.T, atol=1e-6)
-    assert torch.allclose(cosines.diag(), torch.ones(3), atol=1e-6)

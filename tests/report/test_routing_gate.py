@@ -35,13 +35,13 @@ def test_collapse_has_low_entropies_and_dead_experts():
     assert facts["load"] == [1, 0, 0]
     assert facts["dead"] == [1, 2]
     assert facts["load_entropy"] == 0
-    assert facts["utterance_entropy_share"] < 0.15
+    assert facts["route_entropy_share"] < 0.15
 
 
 def test_an_undecided_gate_has_high_entropies():
     facts = load_facts(np.arange(8) % 4, np.full((8, 4), 0.25))
     assert facts["load_entropy"] == pytest.approx(np.log(4))
-    assert facts["utterance_entropy_share"] == pytest.approx(1)
+    assert facts["route_entropy_share"] == pytest.approx(1)
     assert facts["dead"] == []
 
 
