@@ -172,6 +172,20 @@ IDEAS = {
         "3 shared blocks, 4 x C=48, soft, a third of unlabelled speech",
         mixture(48, 160, n_shared_blocks=3, n_unlabelled=16),
     ),
+    "i11_two": idea(
+        "3 shared blocks, 2 x C=72, soft",
+        mixture(72, 220, n_shared_blocks=3, n_experts=2),
+    ),
+    "i12_steady_gate": idea(
+        "3 shared blocks, 4 x C=48, soft, normalised gate input, gate noise 1",
+        mixture(
+            48,
+            160,
+            n_shared_blocks=3,
+            gate_input="normalised",
+            gate_noise=1.0,
+        ),
+    ),
 }
 
 DENSE_LR = {"lr": 0.004}  # the best of three for each
