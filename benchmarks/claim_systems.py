@@ -18,22 +18,10 @@ TWO_FOLDS = (0, 1)
 class System(NamedTuple):
     """What a run is made of, and where it is run.
 
-    Arguments
-    ---------
-    label : str
-        What tables call it.
-    group : str
-        main, tuning, idea or final.
-    folds : tuple
-        Folds it runs on: 0..3, "inner" or "test".
-    overrides : dict
-        Keys of claim.yaml.
-    control : str or None
-        System it is compared with.
-    start : str or None
-        System whose weights of the same fold it starts from.
-    tries : int
-        Tuning tries behind its settings.
+    ``folds`` are of 0..3, "inner" or "test"; ``overrides`` are keys of
+    claim.yaml; ``control`` is the system it is compared with, ``start`` the
+    one whose weights of the same fold it starts from; ``tries`` counts the
+    tuning tries behind its settings.
     """
 
     label: str

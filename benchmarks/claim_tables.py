@@ -50,14 +50,14 @@ def main_table(summaries, resamples):
     """
     header = [
         *("system", "params, M", "active params, M", "active MMACs, 3 s"),
-        *("training PFLOPs", "tuning tries", "folds"),
+        *("training TFLOPs", "tuning tries", "folds"),
         *(f"EER %, {name}" for name in LISTS),
         *(f"minDCF(0.01), {name}" for name in LISTS),
     ]
     rows = [
         [
             *cost_cells(first_row(of_lists)),
-            scaled(first_row(of_lists), "train_flops", 1e15, 2),
+            scaled(first_row(of_lists), "train_flops", 1e12, 1),
             text_of(first_row(of_lists).get("tries")),
             folds_cell(of_lists),
             *(eer_cell(of_lists.get(name)) for name in LISTS),

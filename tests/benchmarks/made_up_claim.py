@@ -10,7 +10,7 @@ COST = {
     "params": 750_000,
     "active_params": 600_000,
     "active_macs": 121_400_000,
-    "train_flops": 2.5e15,
+    "train_flops": 2.5e12,
     "tries": 3,
     "steps": 900,
     "seed": 7,

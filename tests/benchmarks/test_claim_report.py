@@ -79,7 +79,7 @@ def test_eer_is_that_of_the_pooled_trials(full_claim):
     expected = f"{equal_error_rate(labels, values).eer:.2f} ["
     row = cells(full_claim.block("main"), "label of f_soft")
     assert row[:7] == [
-        *("label of f_soft", "0.75", "0.60", "121.4", "2.50", "3"),
+        *("label of f_soft", "0.75", "0.60", "121.4", "2.5", "3"),
         "0, 1, 2, 3",
     ]
     assert row[7].startswith(expected)
