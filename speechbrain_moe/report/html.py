@@ -27,6 +27,7 @@ td.n, th.n { text-align: right; white-space: nowrap;
 img { max-width: 100%; height: auto; display: block; margin: 1rem 0; }
 .note { color: #444; font-size: 0.92rem; }
 code { font-size: 0.88rem; overflow-wrap: anywhere; }
+td code { white-space: nowrap; }
 """
 
 

@@ -1,7 +1,7 @@
 """What a gate does: routes, loads, entropies, margins, its surest files.
 
  * the route of a file is its expert of the largest weight
- * entropies are in nats and as a share of log E: load low and utterance low
+ * entropies are in nats and as a share of log E: load and route both low
    is collapse, high and high no specialisation, high and low is wanted
  * nothing to route (one expert, or a uniform selection) is no error
 
