@@ -147,8 +147,8 @@ def _load(load, margin):
         f"quartiles {low:.3f} and {high:.3f}, mean {margin['mean']:.3f}; "
         f"{100 * margin['below_0_1']:.0f} % of files below 0.1.</p>\n"
         '<p class="note">Load and route entropy both low: collapse. Both '
-        "high: no specialisation. Load entropy high and route entropy low: files "
-        "are sent to different experts, and surely.</p>\n"
+        "high: no specialisation. Load entropy high and route entropy low: "
+        "files are sent to different experts, and surely.</p>\n"
     )
 
 
