@@ -2,7 +2,7 @@ import json
 import shutil
 
 import pytest
-from results_table import as_table, compare, read_row, replace_table
+from results_table import compare, read_row
 
 from speechbrain_moe.errors import InputError
 
@@ -70,23 +70,6 @@ def test_unfinished_run_is_refused_by_name(run):
     (run / "veri_test/metrics.json").unlink()
     with pytest.raises(InputError, match="metrics.json: no such file"):
         read_row(run, "veri_test")
-
-
-def test_table_replaces_what_stood_between_the_marks(tmp_path):
-    path = tmp_path / "README.md"
-    begin, end = "<!-- results: command -->\n", "<!-- end of results -->\n"
-    path.write_text(f"before\n{begin}old\n{end}after\n")
-    table = as_table([["cell"] * 10])
-    replace_table(path, table)
-    assert path.read_text() == f"before\n{begin}{table}{end}after\n"
-
-
-def test_file_without_marks_is_left_alone(tmp_path):
-    path = tmp_path / "README.md"
-    path.write_text("text")
-    with pytest.raises(InputError, match="has no"):
-        replace_table(path, "table")
-    assert path.read_text() == "text"
 
 
 def write_scores(run, scores):

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""The table of the README files, from the folders of finished trainings.
+"""Finished trainings side by side, from their folders.
 
-    python results_table.py <output_folder> ... --write README.md ...
+    python results_table.py <output_folder> ...
 
  * one row a training, in the order given; every number is read from what
    train.py and verify.py wrote
  * below it, each training against the last by the paired test over speakers
- * with --write, replaces what stands between the results marks of a file
 
 Authors
  * The speechbrain_moe developers 2026
@@ -23,7 +22,6 @@ import pandas as pd
 import ruamel.yaml
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.files import write_whole
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.paired import paired_bootstrap
 from speechbrain_moe.scoring.speakers import speakers_of
@@ -224,44 +222,17 @@ def as_table(rows):
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def replace_table(path, table):
-    """Put the table between the results marks of a file.
-
-    Arguments
-    ---------
-    path : Path
-        A Markdown file.
-    table : str
-        What to put there.
-
-    Raises
-    ------
-    InputError
-        If the file lacks the marks.
-    """
-    text = path.read_text(encoding="utf-8")
-    marked = re.search(f"({BEGIN}.*?-->\n).*?({END})", text, re.DOTALL)
-    if marked is None:
-        raise InputError(f"{path} has no {BEGIN} ... {END} marks to fill")
-    start, end = marked.span()
-    first, last = marked.groups()
-    write_whole(path, text[:start] + first + table + last + text[end:])
-
-
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", help="finished trainings")
     parser.add_argument("--list", default="veri_test", help="list's name")
-    parser.add_argument("--write", nargs="*", type=Path, default=[])
     given = parser.parse_args()
     try:
         *others, last = given.folders
         rows = [read_row(folder, given.list) for folder in given.folders]
         said = [compare(folder, last, given.list) for folder in others]
         table = "\n".join([as_table(rows), *said])
-        for path in given.write:
-            replace_table(path, table)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
