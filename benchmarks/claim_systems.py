@@ -205,7 +205,7 @@ MAIN = {
         mixture(48, 160, n_shared_blocks=3),
         "b_equal_macs",
         folds=ALL_FOLDS,
-        tries=12,
+        tries=14,
     ),
     "f_soft": main("(f) 4 x C=40, soft", mixture(40), "b_equal_macs"),
     "a_one_expert": main(
@@ -268,12 +268,12 @@ MAIN = {
     "b_equal_macs_top2": main(
         "(b) one ECAPA, equal MACs to top-2", dense(64, 212, **DENSE_LR)
     ),
-    "j_shared5_soft": main(
-        "(j) all shared but pooling, 4 x C=72, soft",
-        mixture(72, 224, n_shared_blocks=5),
+    "j_two_soft": main(
+        "(j) 3 shared blocks, 2 x C=72, soft",
+        mixture(72, 220, n_shared_blocks=3, n_experts=2),
         "b_equal_macs",
         folds=ALL_FOLDS,
-        tries=12,
+        tries=14,
     ),
 }
 

@@ -27,14 +27,14 @@ YAML = Path(__file__).with_name("claim.yaml")
 
 
 class ShuffledGate(nn.Module):
-    """A gate that decides by another utterance of the batch."""
+    """A gate that decides by another utterance of the batch, if any."""
 
     def __init__(self, gate):
         super().__init__()
         self.gate = gate
 
     def forward(self, feats, counts):
-        shift = int(torch.randint(1, len(feats), (1,)))
+        shift = int(torch.randint(1, max(2, len(feats)), (1,)))
         return self.gate(feats.roll(shift, 0), counts.roll(shift, 0))
 
 
