@@ -205,7 +205,7 @@ MAIN = {
         mixture(48, 160, n_shared_blocks=3),
         "b_equal_macs",
         folds=ALL_FOLDS,
-        tries=14,
+        tries=12,
     ),
     "f_soft": main("(f) 4 x C=40, soft", mixture(40), "b_equal_macs"),
     "a_one_expert": main(
