@@ -24,11 +24,13 @@ TINY = {
 TRAINING_YAML = """\
 seed: 1
 n_experts: 4
+selection: top_k
 top_k: 2
 n_speakers: 6
 channels: [16, 16, 16, 16, 48]
 model: !include:{graph}
     n_experts: !ref <n_experts>
+    selection: !ref <selection>
     top_k: !ref <top_k>
     gate_channels: [16, 16]
     emb_dim: 32

@@ -137,7 +137,11 @@ SWITCHES = [
     {"selection": "uniform"},
     {"gate_input": "normalised", "loss": "arcface"},
     {"gate_channels": "[8]", "gate_kernel_size": 3, "loss": "aam_softmax"},
-    {"n_experts": 2, "expert_overrides": "[{},{kernel_sizes: [3,3,3,3,1]}]"},
+    {
+        "n_experts": 2,
+        "n_shared_blocks": 0,
+        "expert_overrides": "[{},{kernel_sizes: [3,3,3,3,1]}]",
+    },
 ]
 
 
