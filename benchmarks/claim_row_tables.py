@@ -96,7 +96,8 @@ def behaviour_table(routed):
     header = ["system", "list", "load, largest first", "load entropy"]
     header += ["entropy of an utterance", "target trials split, %"]
     header += ["misses %, cross / same", "false alarms %, cross / same"]
-    header += ["EER %", "EER % without one expert", "cosine of experts"]
+    header += ["EER %", "EER % of one expert alone"]
+    header += ["EER % without one expert", "cosine of experts"]
     rows = []
     for (_, name), found in routed.items():
         cross = [row.get("cross_route") or {} for row in found]
@@ -114,7 +115,8 @@ def behaviour_table(routed):
                 cross_same(cross, "miss"),
                 cross_same(cross, "fa"),
                 digits(mean([row.get("eer") for row in found]), 2),
-                without_one(found),
+                span(found, "single_expert_eer"),
+                span(found, "leave_one_out_eer"),
                 digits(mean([off_diagonal(row) for row in found]), 2),
             ]
         )
@@ -154,12 +156,12 @@ def ordered(rows, key, n_digits):
     return [f"{value:.{n_digits}f}" for value in found.mean(axis=0)]
 
 
-def without_one(rows):
-    """EER without the least and without the most needed expert."""
-    found = [row for row in rows if row.get("leave_one_out_eer")]
+def span(rows, key):
+    """Lowest and highest EER of a list with one an expert."""
+    found = [row for row in rows if row.get(key)]
     if not found:
         return NO_VALUE
-    values = ordered(found, "leave_one_out_eer", 2)
+    values = ordered(found, key, 2)
     return f"{values[-1]} to {values[0]}"
 
 

@@ -178,7 +178,7 @@ def test_routing_is_the_mean_over_folds_of_ordered_experts(claim):
     table = claim.block("routing").split("\n\n")[0]
     assert cells(table, "label of f_soft", "clean")[2:] == [
         *("0.50 0.25 0.20 0.05", "0.92", "0.50", "25.0", "20.0 / 5.0"),
-        *("3.0 / 8.0", "10.00", "7.50 to 11.00", "0.40"),
+        *("3.0 / 8.0", "10.00", "–", "7.50 to 11.00", "0.40"),
     ]
 
 

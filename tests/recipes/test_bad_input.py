@@ -25,7 +25,7 @@ BAD_VALUES = [
     ({"n_experts": "four"}, "n_experts is 'four'"),
     (
         {"selection": "top_k", "top_k": 5},
-        "top_k is 5 and n_experts is 4.*choose top_k from 1 to 4",
+        "top_k is 5 and n_experts is 2.*choose top_k from 1 to 2",
     ),
     ({"selection": "top_k", "top_k": 0}, "top_k is 0"),
     ({"top_k": 1}, "selection is soft: choose --selection=top_k too"),
