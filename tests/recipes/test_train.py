@@ -22,7 +22,7 @@ def trained(corpus, small_yaml, tmp_path_factory):
     out = tmp_path_factory.mktemp("trained") / "out"
     command = [sys.executable, "-W", "error::DeprecationWarning"]
     command += [train.__file__]
-    changes = {"n_epochs": 2, "selection": "top_k"}
+    changes = {"n_epochs": 2, "selection": "top_k", "n_experts": 4}
     command += arguments(small_yaml, corpus, out, **changes)
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -79,7 +79,7 @@ def test_second_call_goes_on_from_the_last_epoch(
     trained, corpus, small_yaml, tmp_path
 ):
     before = (trained / "train_log.txt").read_text()
-    changes = {"n_epochs": 3, "selection": "top_k"}
+    changes = {"n_epochs": 3, "selection": "top_k", "n_experts": 4}
     changes["package_folder"] = tmp_path / "package"
     train.main(arguments(small_yaml, corpus, trained, **changes))
     after = (trained / "train_log.txt").read_text()

@@ -13,6 +13,7 @@ from speechbrain_moe.training.data import read_table
 from speechbrain_moe.training.settings import read_yaml
 
 OPTIONS = {
+    "n_experts": 4,
     "selection": "top_k",
     "top_k": 1,
     "execution": "sparse",
