@@ -91,7 +91,9 @@ def test_a_changed_model_leaves_a_finished_training_as_it_was(
     trained, corpus, small_yaml
 ):
     before = (trained / "hyperparams.yaml").read_text()
-    given = arguments(small_yaml, corpus, trained, selection="soft")
+    given = arguments(
+        small_yaml, corpus, trained, selection="soft", n_experts=4
+    )
     with pytest.raises(InputError, match="holds a training with selection"):
         train.main(given)
     assert (trained / "hyperparams.yaml").read_text() == before
