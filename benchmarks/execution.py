@@ -46,10 +46,10 @@ def mixture(n_experts=4, selection="top_k", top_k=1, n_shared=0, **more):
 
 def forward(model):
     """Run a model on a batch of one length, in evaluation mode."""
-    model.eval()
     feats = torch.randn(B, T, 80)
 
     def run():
+        model.eval()
         with torch.no_grad():
             model(feats)
 
@@ -69,11 +69,11 @@ def step(model):
 
 def padded(model):
     """A batch of 16 lengths between a third and all of the frames."""
-    model.eval()
     feats = torch.randn(B, T, 80)
     counts = torch.linspace(T // 3, T, B).long()
 
     def run():
+        model.eval()
         with torch.no_grad():
             model(feats, counts / T)
 
@@ -82,11 +82,11 @@ def padded(model):
 
 def one_by_one(model):
     """The same utterances, each alone."""
-    model.eval()
     feats = torch.randn(B, T, 80)
     counts = torch.linspace(T // 3, T, B).long().tolist()
 
     def run():
+        model.eval()
         with torch.no_grad():
             for row, n in enumerate(counts):
                 model(feats[row : row + 1, :n])
