@@ -85,7 +85,8 @@ def idea(label, overrides, start=None):
     )
 
 
-# Each as costly as the dense ECAPA C=96 (71 MMACs for 3 s), within 2 %
+# As costly as the dense ECAPA C=96 (71 MMACs for 3 s) within 2 %, but for the
+# larger kernels of i08 (5 % more) and the base that i07 starts from
 IDEAS = {
     "i01_shared3_soft": idea(
         "3 shared blocks, 4 x C=48, soft", mixture(48, 160, n_shared_blocks=3)

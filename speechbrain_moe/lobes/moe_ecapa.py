@@ -105,6 +105,7 @@ class MoEECAPA(nn.Module):
     torch.Size([2, 1])
     """
 
+    # What sums the experts; a subclass may sum otherwise
     mix = staticmethod(aggregate)
 
     def __init__(
