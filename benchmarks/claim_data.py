@@ -29,7 +29,7 @@ from speechbrain_moe.audio import read_audio
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.lobes.features import PAST_END_DB, MarkedFbank
 from speechbrain_moe.training.augment import PerUtterance
-from speechbrain_moe.training.data import change_speed
+from speechbrain_moe.training.crops import change_speed
 from speechbrain_moe.training.noises import prepare_noises
 from speechbrain_moe.training.rooms import prepare_rooms
 

@@ -12,7 +12,7 @@ import math
 from pathlib import Path
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.training.data import check_speeds
+from speechbrain_moe.training.crops import check_speeds
 
 WHOLE = {
     "seed": 0,
@@ -34,12 +34,15 @@ WHOLE = {
     "n_rooms": 1,
     "n_shared_blocks": 0,
     "balance_window": 1,
+    "n_subcentres": 1,
+    "n_hard_speakers": 0,
 }
 NUMBERS = {
     "crop_s": (0.1, 600),
     "min_duration_s": (0, 600),
     "margin": (0, math.pi / 2),
     "scale": (1e-3, 1e4),
+    "hard_margin": (0, math.pi / 2),
     "balance_weight": (0, math.inf),
     "z_weight": (0, math.inf),
     "lr": (0, math.inf),
@@ -215,6 +218,12 @@ def check_effect(settings):
             f"balance_bias_rate is {rate} and selection {selection}: the bias "
             "takes part in a choice of experts, so choose selection top_k, or "
             "rate 0"
+        )
+    n_hard = settings.get("n_hard_speakers")
+    if n_hard and settings.get("hard_margin") == 0:
+        raise HyperparameterError(
+            f"n_hard_speakers is {n_hard} and hard_margin 0: give the hard "
+            "speakers a margin, such as 0.06, or 0 of them"
         )
     noise = settings.get("init_noise")
     if noise and settings.get("init_from") is None:

@@ -32,11 +32,13 @@ from speechbrain_moe.inference.init_from import init_experts
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import read_trials, trial_scores
 from speechbrain_moe.training.brain import MoEBrain
+from speechbrain_moe.training.crops import CropMaker
 from speechbrain_moe.training.data import (
     train_dataset,
     training_rows,
     utterance_dataset,
 )
+from speechbrain_moe.training.draws import Draws, seed_step
 from speechbrain_moe.training.labels import fill_labels
 from speechbrain_moe.training.memory import keep_freed_memory
 from speechbrain_moe.training.settings import (
@@ -160,9 +162,17 @@ def fit(brain, settings, teacher):
         rows |= training_rows(
             f"{save_folder}/unlabelled.csv", settings["unlabelled_folder"]
         )
-    train = train_dataset(
-        rows, labels, settings["crop_s"], settings["speeds"], rate, teacher
+    brain.draws = Draws(settings["seed"])
+    make_crop = CropMaker(
+        labels,
+        settings["crop_s"],
+        settings["speeds"],
+        rate,
+        brain.draws,
+        teacher,
+        [row["path"] for row in rows.values()],
     )
+    train = train_dataset(rows, make_crop)
     dev = utterance_dataset(f"{save_folder}/dev.csv", folder, rate)
     brain.fit(
         hparams.epoch_counter,
