@@ -166,13 +166,16 @@ def keep_recorded_speakers(graph, classifier, labels_file):
     graph : dict
         The inference graph, changed in place.
     classifier : dict
-        Weights of the classifier, changed in place; recorded speakers first.
+        Weights of the classifier, changed in place; recorded speakers first,
+        each with all its centres.
     labels_file : str or Path
         The label encoder's file, which names the recorded speakers.
     """
     labels = CategoricalEncoder()
     load_labels(labels, labels_file)
-    classifier["weight"] = classifier["weight"][: len(labels)].clone()
+    # Trainings of before there were sub-centres have no such key.
+    n_rows = len(labels) * graph["classifier"].get("n_subcentres", 1)
+    classifier["weight"] = classifier["weight"][:n_rows].clone()
     graph["n_speakers"] = len(labels)
     graph["classifier"]["out_neurons"] = len(labels)
 

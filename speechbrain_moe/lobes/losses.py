@@ -3,6 +3,7 @@
  * AAM-softmax and ArcFace are two names of one formula; either may be given
  * past theta + m = pi the target falls on continuously, so that a wrong
    speaker is never rewarded for being worse
+ * the nearest other speakers may be given a margin too, mirrored
  * the margin can be set while training and is kept in the checkpoint
  * gate losses are plain functions of the gate's output
 
@@ -33,6 +34,13 @@ class AngularMarginLoss(nn.Module):
     ``cos(theta_y) - (1 - cos(m))``, which continues the curve without a jump
     and keeps falling.
 
+    The hard speakers are the inter-topk penalty of Zhao et al., "The SpeakIn
+    system for VoxCeleb Speaker Recognition Challenge 2021", 2021
+    (https://arxiv.org/abs/2109.01989), with 5 of them and m' = 0.06 there.
+    Ours differs below theta_j = m', where their cosine would fall again: it
+    goes on as ``cos(theta_j) + (1 - cos(m'))``. m' is constant: ``set_margin``
+    leaves it alone.
+
     Arguments
     ---------
     name : str
@@ -41,6 +49,12 @@ class AngularMarginLoss(nn.Module):
         Margin m in radians, in [0, pi/2].
     scale : float
         Scale s of the cosines, above 0.
+    n_hard_speakers : int
+        Nearest other speakers of each utterance that count as
+        ``cos(theta_j - hard_margin)``; 0 for none. All others, if there are
+        fewer.
+    hard_margin : float
+        Their margin m' in radians, in [0, pi/2].
 
     Raises
     ------
@@ -55,7 +69,14 @@ class AngularMarginLoss(nn.Module):
     True
     """
 
-    def __init__(self, name="aam_softmax", margin=0.2, scale=30.0):
+    def __init__(
+        self,
+        name="aam_softmax",
+        margin=0.2,
+        scale=30.0,
+        n_hard_speakers=0,
+        hard_margin=0.06,
+    ):
         super().__init__()
         if name not in LOSSES:
             raise HyperparameterError(
@@ -65,8 +86,19 @@ class AngularMarginLoss(nn.Module):
             raise HyperparameterError(
                 f"scale is {scale!r}: choose a number above 0, such as 30"
             )
+        if not isinstance(n_hard_speakers, int) or n_hard_speakers < 0:
+            raise HyperparameterError(
+                f"n_hard_speakers is {n_hard_speakers!r}: choose a whole "
+                "number of 0 or more, such as 5"
+            )
+        check_angle("hard_margin", hard_margin)
         self.scale = scale
+        self.n_hard_speakers = n_hard_speakers
         self.register_buffer("margin", torch.tensor(0.0))
+        # It comes from the yaml, and older checkpoints have none.
+        self.register_buffer(
+            "hard_margin", torch.tensor(float(hard_margin)), persistent=False
+        )
         self.set_margin(margin)
 
     def set_margin(self, margin):
@@ -82,10 +114,7 @@ class AngularMarginLoss(nn.Module):
         HyperparameterError
             If it is outside.
         """
-        if not 0 <= margin <= math.pi / 2:
-            raise HyperparameterError(
-                f"margin is {margin!r}: choose an angle from 0 to pi/2 radians"
-            )
+        check_angle("margin", margin)
         self.margin.fill_(margin)
 
     def forward(self, cosines, labels):
@@ -105,14 +134,79 @@ class AngularMarginLoss(nn.Module):
         """
         cosines = cosines.float().flatten(0, -2)
         labels = labels.flatten().unsqueeze(1)
-        # The derivative of acos is infinite at 1.
-        cos = cosines.gather(1, labels).clamp(-1 + 1e-6, 1 - 1e-6)
-        cos_m, sin_m = self.margin.cos(), self.margin.sin()
-        shifted = cos * cos_m - (1 - cos.square()).sqrt() * sin_m
-        past_pi = cos < -cos_m
-        target = torch.where(past_pi, cos - (1 - cos_m), shifted)
-        logits = self.scale * cosines.scatter(1, labels, target)
-        return F.cross_entropy(logits, labels.squeeze(1))
+        target = turn_away(cosines.gather(1, labels), self.margin)
+        logits = cosines.scatter(1, labels, target)
+        if self.n_hard_speakers:
+            hard = hardest(cosines.detach(), labels, self.n_hard_speakers)
+            # theta - m' is theta + m' seen from the other side.
+            nearer = -turn_away(-cosines.gather(1, hard), self.hard_margin)
+            logits = logits.scatter(1, hard, nearer)
+        return F.cross_entropy(self.scale * logits, labels.squeeze(1))
+
+
+def check_angle(key, value):
+    """Refuse a margin that is no angle from 0 to pi/2, by its yaml key."""
+    if not 0 <= value <= math.pi / 2:
+        raise HyperparameterError(
+            f"{key} is {value!r}: choose an angle from 0 to pi/2 radians"
+        )
+
+
+def turn_away(cosines, margin):
+    """Cosine of the angle and a margin, falling all the way to pi.
+
+    Arguments
+    ---------
+    cosines : torch.Tensor
+        Cosines of the angles, of any shape.
+    margin : torch.Tensor
+        Angle to add, scalar, radians.
+
+    Returns
+    -------
+    torch.Tensor
+        ``cos(theta + margin)``, of the same shape; past pi it goes on as
+        ``cos(theta) - (1 - cos(margin))``.
+
+    Example
+    -------
+    >>> turn_away(torch.tensor([0.5]), torch.tensor(math.pi / 3)).item()
+    -0.5
+    """
+    cos_m, sin_m = margin.cos(), margin.sin()
+    # The derivative of the root is infinite at 0.
+    sines = (1 - cosines.square()).clamp(min=2e-6).sqrt()
+    turned = cosines * cos_m - sines * sin_m
+    return torch.where(cosines < -cos_m, cosines - (1 - cos_m), turned)
+
+
+def hardest(cosines, labels, n_hard_speakers):
+    """Which other speakers are nearest to each utterance.
+
+    Arguments
+    ---------
+    cosines : torch.Tensor
+        Cosine to each speaker's centre [B, N].
+    labels : torch.Tensor
+        Index of the own speaker [B, 1], int64.
+    n_hard_speakers : int
+        How many are wanted.
+
+    Returns
+    -------
+    torch.Tensor
+        Their indices, nearest first, int64; N - 1 of them if more are
+        wanted. The own speaker is never among them.
+
+    Example
+    -------
+    >>> cosines = torch.tensor([[0.9, 0.1, 0.3, 0.2]])
+    >>> hardest(cosines, torch.tensor([[0]]), 2).tolist()
+    [[2, 3]]
+    """
+    n_others = cosines.shape[1] - 1
+    others = cosines.scatter(1, labels, -torch.inf)
+    return others.topk(min(n_hard_speakers, n_others), dim=1).indices
 
 
 def expert_load(expert_ids, n_experts, expert_weights=None):

@@ -2,15 +2,77 @@ import shutil
 
 import pytest
 import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from speechbrain.inference.classifiers import EncoderClassifier
 
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.inference.experiment import read_experiment
+from speechbrain_moe.inference.export import export_package
 
 
 @pytest.fixture
 def training(experiment, tmp_path):
     """A training folder that a test may damage."""
     return shutil.copytree(experiment, tmp_path / "training")
+
+
+@pytest.fixture
+def subcentre_training(training):
+    """A training folder: 3 speakers at 2 speeds, 3 centres of each."""
+    change_graph(training, "n_subcentres: 1", "n_subcentres: 3")
+    weight = torch.randn(18, 32)
+    path = training / "save" / "CKPT+best" / "classifier.ckpt"
+    torch.save({"weight": weight}, path)
+    return training, weight
+
+
+def change_graph(folder, old, new):
+    path = folder / "hyperparams.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_recorded_speakers_keep_all_their_centres(
+    subcentre_training, tmp_path, voices
+):
+    folder, weight = subcentre_training
+    package = export_package(folder, tmp_path / "package")
+    weights = load_file(package / "classifier.safetensors")
+    assert torch.equal(weights["weight"], weight[:9])
+    encoder = EncoderClassifier.from_hparams(source=str(package))
+    wavs = voices(3)
+    found, _, index, names = encoder.classify_batch(wavs)
+    centres = F.normalize(weight[:9], dim=1).view(3, 3, 32)
+    embedding = encoder.encode_batch(wavs).squeeze(1)
+    wanted = torch.einsum("bd,nkd->bnk", embedding, centres).amax(2)
+    assert torch.allclose(found, wanted, atol=1e-6)
+    assert names == [["ann", "bob", "cid"][i] for i in index]
+
+
+def test_centres_that_do_not_fit_the_graph_are_refused(subcentre_training):
+    folder, _ = subcentre_training
+    path = folder / "save" / "CKPT+best" / "classifier.ckpt"
+    torch.save({"weight": torch.randn(6, 32)}, path)  # as of one centre
+    with pytest.raises(PackageError, match="classifier does not fit"):
+        read_experiment(folder)
+
+
+def test_training_of_before_there_were_subcentres_is_read(training):
+    new = read_experiment(training).hparams["classifier"].weight
+    change_graph(
+        training,
+        "speechbrain_moe.lobes.classifier.SubcentreClassifier",
+        "speechbrain.lobes.models.ECAPA_TDNN.Classifier",
+    )
+    path = training / "hyperparams.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if "n_subcentres" not in line]
+    path.write_text("".join(kept), encoding="utf-8")
+    assert len(kept) < len(lines)
+    old = read_experiment(training).hparams["classifier"].weight
+    assert torch.equal(old, new)
 
 
 def test_nan_in_a_checkpoint_is_refused(training):

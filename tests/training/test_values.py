@@ -82,6 +82,13 @@ def test_noise_of_experts_is_refused_without_what_they_start_from():
     check_values({"init_noise": 0.1, "init_from": "ecapa"})
 
 
+def test_hard_speakers_are_refused_without_a_margin():
+    with pytest.raises(HyperparameterError, match="hard_margin 0: give"):
+        check_values({"n_hard_speakers": 5, "hard_margin": 0.0})
+    check_values({"n_hard_speakers": 5, "hard_margin": 0.06})
+    check_values({"n_hard_speakers": 0, "hard_margin": 0})
+
+
 def test_a_teacher_with_a_weight_passes():
     given = {"teacher_embeddings": "t.npz", "unlabelled_folder": "u"}
     check_values({**given, "distill_weight": 0, "pairwise_weight": 1.0})
