@@ -113,6 +113,13 @@ def test_gradient_is_finite_at_the_ends(cosine, margin):
     assert torch.isfinite(cosines.grad).all() and cosines.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("margin", [0.0, 0.2, 1.5])
+def test_an_embedding_opposite_to_its_speaker_is_pulled_back(margin):
+    cosines = torch.tensor([[-1.0, 0.2]], requires_grad=True)
+    AngularMarginLoss(margin=margin)(cosines, torch.tensor([0])).backward()
+    assert cosines.grad[0, 0].item() == pytest.approx(-30, rel=1e-3)
+
+
 def test_margin_is_kept_in_the_state(cosines, labels):
     before, after = AngularMarginLoss(margin=0.2), AngularMarginLoss(margin=0.0)
     before.set_margin(0.35)
