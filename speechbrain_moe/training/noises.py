@@ -1,7 +1,6 @@
 """Noises for training, made on this machine without a download.
 
- * ends in wavs and a csv that SpeechBrain's own ``AddNoise`` reads; nothing
-   of it is rewritten
+ * ends in wavs and a csv that ``MixNoise`` of augment.py reads
  * a folder of real recordings (MUSAN) replaces the generated ones
  * seeded per file: two runs write the same bytes
 
@@ -26,8 +25,6 @@ from speechbrain_moe.training.sound_list import (
 )
 
 NOISE_RMS = 0.05  # -26 dBFS: room for the peaks of bursts
-LONGEST_NOISE_S = 30.0  # AddNoise pads a batch to its longest file
-EXCERPT_EVERY_S = 60.0
 
 
 def prepare_noises(
@@ -40,14 +37,13 @@ def prepare_noises(
     sample_rate=16000,
     seed=1234,
 ):
-    """Write the csv of noises that ``AddNoise(csv_file=...)`` reads.
+    """Write the csv of noises that ``MixNoise`` reads.
 
-    With ``noise_folder`` its files are listed by their headers; those over
-    30 s or of several channels are replaced by mono excerpts in ``folder``,
-    one for each minute, because AddNoise reads whole files and pads a batch
-    to the longest. Without it, noises are generated: babble (if there is
-    speech), coloured, bursts, tones like music, hum, band noise, in turn.
-    Call it from one process (``run_on_main``), with one folder per csv.
+    With ``noise_folder`` its files are listed in place; those in folders
+    named music and speech count as such. Without it, noises are generated:
+    babble (if there is speech), coloured, bursts, tones like music, hum,
+    band noise, in turn. Call it from one process (``run_on_main``), with one
+    folder per csv.
 
     Arguments
     ---------
@@ -63,8 +59,7 @@ def prepare_noises(
     n_noises : int
         How many to generate; not used with ``noise_folder``.
     duration_s : float
-        Length of each generated noise or excerpt. Keep it above the longest
-        training chunk, or the rest of the chunk stays clean.
+        Length of each generated noise; longer crops hear it again.
     sample_rate : int
         In Hz; source files must have it.
     seed : int
@@ -84,13 +79,10 @@ def prepare_noises(
 
     Example
     -------
-    >>> import torch
     >>> tmp = getfixture("tmp_path")
-    >>> csv = prepare_noises(tmp / "noise.csv", tmp / "n", n_noises=6)
-    >>> from speechbrain.augment.time_domain import AddNoise
-    >>> add_noise = AddNoise(csv, snr_low=0, snr_high=15)
-    >>> add_noise(torch.randn(2, 8000), torch.ones(2)).shape
-    torch.Size([2, 8000])
+    >>> csv = prepare_noises(tmp / "noise.csv", tmp / "n", n_noises=2)
+    >>> len(list((tmp / "n").glob("*.wav")))
+    2
     """
     check_positive(
         n_noises=n_noises, duration_s=duration_s, sample_rate=sample_rate
@@ -98,7 +90,7 @@ def prepare_noises(
     settings = {"duration_s": duration_s}
     if noise_folder is not None:
         sources = find_audio(noise_folder, "noise_folder")
-        made = _list_noises(sources, folder, duration_s, sample_rate, seed)
+        made = _list_noises(sources, sample_rate)
     else:
         sources = _check_speech(speech_paths)
         settings["n_noises"] = n_noises
@@ -123,20 +115,11 @@ def _check_speech(speech_paths):
     return paths
 
 
-def _list_noises(paths, folder, duration_s, rate, seed):
-    """Yield short mono files as they are, of others excerpts."""
-    length = round(duration_s * rate)
-    for i, path in enumerate(tqdm(paths, desc="noises", disable=None)):
-        header = audio_header(path, rate)
-        if header.channels == 1 and header.duration <= LONGEST_NOISE_S:
-            yield path
-            continue
-        rng = np.random.default_rng([seed, i])
-        n = min(length, header.frames)
-        for j in range(1 + int(header.duration / EXCERPT_EVERY_S)):
-            wav = _excerpt(rng, path, n, rate)
-            out = Path(folder) / f"excerpt_{i:05d}_{j:02d}.wav"
-            yield write_wav(out, wav, rate)
+def _list_noises(paths, rate):
+    """Yield the paths, their headers checked."""
+    for path in tqdm(paths, desc="noises", disable=None):
+        audio_header(path, rate)
+        yield path
 
 
 def _excerpt(rng, path, length, rate):

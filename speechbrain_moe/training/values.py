@@ -52,8 +52,6 @@ NUMBERS = {
     "reverb_prob": (0, 1),
     "noise_prob": (0, 1),
     "drop_prob": (0, 1),
-    "snr_low_db": (-100, 100),
-    "snr_high_db": (-100, 100),
     "always_on_weight": (0, 0.999),
     "gate_noise": (0, 100),
     "expert_dropout": (0, 0.999),
