@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "speechbrain_moe"
-GROUND = {"errors", "audio", "files", "__version__"}
+GROUND = {"errors", "audio", "checkpoints", "files", "__version__"}
 MAY_IMPORT = {
     "lobes": GROUND | {"lobes"},
     "training": GROUND | {"lobes", "training"},
