@@ -19,8 +19,7 @@ import numpy as np
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
-
-BLOCK = 50_000  # trials scored at a time: bounds memory, not speed
+from speechbrain_moe.scoring.cosine import row_cosines, rows_of, unit_rows
 
 
 class TrialListError(InputError):
@@ -115,7 +114,7 @@ def write_trials(path, trials: Trials) -> None:
     >>> path.read_text()
     '0 a/1.wav b/1.wav\\n'
     """
-    _check_sides(trials)
+    check_sides(trials)
     for side in (*trials.enrol, *trials.test):
         if side.split() != [side]:
             raise TrialListError(
@@ -197,21 +196,9 @@ def trial_scores(embeddings, ids, trials: Trials) -> np.ndarray:
     >>> trial_scores([[1.0, 0.0], [2.0, 0.0]], ["a/1.wav", "a/2.wav"], trials)
     array([1.])
     """
-    _check_sides(trials)
-    units = _unit_rows(embeddings, ids)
-    rows = {path: row for row, path in enumerate(ids)}
-    if len(rows) != len(ids):
-        raise InputError(
-            f"{len(ids) - len(rows)} ids come more than once; give one "
-            "embedding per file"
-        )
-    enrol, test = (_rows_of(side, rows) for side in (trials.enrol, trials.test))
-    scores = np.empty(len(enrol), dtype=np.float64)
-    for start in range(0, len(enrol), BLOCK):
-        block = slice(start, start + BLOCK)
-        left, right = units[enrol[block]], units[test[block]]
-        scores[block] = np.einsum("nd,nd->n", left, right)
-    return np.clip(scores, -1.0, 1.0)  # rounding may step over by 1e-16
+    check_sides(trials)
+    units = unit_rows(embeddings, ids)
+    return row_cosines(units, *rows_of(ids, trials.enrol, trials.test))
 
 
 def _lines(path):
@@ -247,7 +234,7 @@ def _parse_line(path, number, line):
     return int(fields[0]), fields[1], fields[2]
 
 
-def _check_sides(trials):
+def check_sides(trials):
     """Refuse trials whose parts do not belong together."""
     lengths = tuple(len(part) for part in trials)
     if len(set(lengths)) != 1:
@@ -257,38 +244,3 @@ def _check_sides(trials):
         )
     if not np.isin(trials.labels, (0, 1)).all():
         raise TrialListError("labels must be 1 (target) or 0 (nontarget)")
-
-
-def _unit_rows(embeddings, ids):
-    """Return float64 rows of length one; name the file that has none."""
-    rows = np.asarray(embeddings, dtype=np.float64)
-    if rows.ndim != 2 or len(rows) != len(ids):
-        raise InputError(
-            f"embeddings have shape {rows.shape} for {len(ids)} ids; wanted "
-            f"[{len(ids)}, D], one row per id"
-        )
-    # largest entry first: squares of tiny or huge entries would be 0 or Inf
-    peaks = np.abs(rows).max(axis=1, initial=0.0)
-    usable = np.isfinite(peaks) & (peaks > 0)
-    if not usable.all():
-        bad = int(np.argmin(usable))
-        what = "zero" if peaks[bad] == 0 else "not finite (NaN or Inf)"
-        raise InputError(
-            f"the embedding of {ids[bad]} is {what} "
-            f"({np.count_nonzero(~usable)} of {len(rows)} cannot be used); "
-            "is the audio silent or broken? Mend or leave out the file"
-        )
-    rows = rows / peaks[:, None]
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def _rows_of(side, rows):
-    """Return the row of each path, or name the first that has none."""
-    missing = [path for path in dict.fromkeys(side) if path not in rows]
-    if missing:
-        raise InputError(
-            f"{len(missing)} files of the trials have no embedding, the "
-            f"first is {missing[0]}; embed them, or check that the ids are "
-            "written as in the trial list"
-        )
-    return np.array([rows[path] for path in side], dtype=np.int64)

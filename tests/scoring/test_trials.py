@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.scoring import cosine
 from speechbrain_moe.scoring import trials as module
 from speechbrain_moe.scoring.trials import (
     TrialListError,
@@ -148,7 +149,7 @@ def scored(embeddings, dtype=np.float64):
 
 
 def test_scores_are_cosines_by_a_slow_loop(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 7)  # several blocks
+    monkeypatch.setattr(cosine, "BLOCK", 7)  # several blocks
     rng = np.random.default_rng(0)
     paths = [f"{i}.wav" for i in range(20)]
     sides = ([paths[i] for i in rng.integers(20, size=40)] for _ in range(2))
