@@ -15,6 +15,7 @@ Authors
 """
 
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -26,9 +27,9 @@ from torch import nn
 from speechbrain_moe.audio import read_audio
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.crops import random_crop
-from speechbrain_moe.training.sound_list import sound_kind
 
 KINDS = ("noise", "music", "babble")
+FOLDER_KINDS = {"noise": "noise", "music": "music", "speech": "babble"}
 N_TALKERS = (3, 7)  # of one babble, as in Kaldi's and WeSpeaker's recipes
 
 
@@ -216,6 +217,32 @@ class AddRoom(nn.Module):
         room = read_audio(choice(self.paths), self.sample_rate).to(wavs)
         args = (wavs.unsqueeze(-1), room.view(1, -1, 1))
         return reverberate(*args, rescale_amp="avg").squeeze(-1)
+
+
+def sound_kind(path):
+    """What a sound is, by the two folders it stands in, as MUSAN names them.
+
+    Arguments
+    ---------
+    path : str
+        Path of the file.
+
+    Returns
+    -------
+    str
+        ``music``, ``babble`` (of speech, to be summed) or ``noise``, which is
+        everything else too.
+
+    Example
+    -------
+    >>> sound_kind("musan/speech/librivox/speech-librivox-0000.wav")
+    'babble'
+    """
+    folders = [part.lower() for part in Path(path).parts[-3:-1]]
+    for folder in reversed(folders):
+        if folder in FOLDER_KINDS:
+            return FOLDER_KINDS[folder]
+    return "noise"
 
 
 def check_snr(snr_db):

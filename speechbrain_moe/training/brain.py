@@ -5,6 +5,9 @@
  * the loss of a batch is that of its labelled utterances, plus the teacher's
    where a teacher knows the utterance, plus the gate's
  * balance statistics and the bias are those of all processes
+ * a step without a finite gradient changes nothing, is counted, and ends the
+   training when it is one of many in a row
+ * what a step draws follows from seed, epoch, step and process
 
 Authors
  * The speechbrain_moe developers 2026
@@ -12,27 +15,38 @@ Authors
 
 import speechbrain as sb
 import torch
+import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.losses import balance_loss, z_loss
 from speechbrain_moe.training.balance import move_bias
-from speechbrain_moe.training.routing_log import RoutingLog
+from speechbrain_moe.training.draws import seed_step
+from speechbrain_moe.training.epoch_log import EpochLog
 
 
 class MoEBrain(sb.Brain):
     """Losses of a Mixture-of-Experts speaker encoder.
 
-    The hparams give ``compute_loss``, ``load_window``, ``balance_weight``,
-    ``z_weight``, ``balance_bias_rate``, ``temperature_start``,
-    ``temperature_end``, ``margin``, ``margin_warmup_epochs`` and
-    ``epoch_counter``; the modules ``embedding_model``, ``classifier`` and,
-    to learn from a teacher, ``distillation``.
+    The hparams give ``seed``, ``compute_loss``, ``load_window``,
+    ``balance_weight``, ``z_weight``, ``balance_bias_rate``,
+    ``temperature_start``, ``temperature_end``, ``margin``, ``margin_epochs``,
+    ``max_skipped_steps`` and ``epoch_counter``; the modules
+    ``embedding_model``, ``classifier`` and, to learn from a teacher,
+    ``distillation``.
 
     Arguments
     ---------
     *args, **kwargs : tuple, dict
         Arguments of ``speechbrain.Brain``.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.epoch_log = EpochLog(self.encoder.n_experts)
+        self.n_skipped_in_a_row = 0
+        if self.checkpointer is not None:
+            self.checkpointer.add_recoverable("epoch_log", self.epoch_log)
 
     @property
     def encoder(self):
@@ -49,8 +63,8 @@ class MoEBrain(sb.Brain):
             From 1.
         """
         hparams = self.hparams
-        n_epochs = hparams.margin_warmup_epochs
-        share = min(1.0, (epoch - 1) / n_epochs) if n_epochs else 1.0
+        self.epoch = epoch
+        share = margin_share(epoch, *hparams.margin_epochs)
         hparams.compute_loss.set_margin(share * hparams.margin)
         self.encoder.gate_temperature.fill_(
             temperature_of(
@@ -60,8 +74,81 @@ class MoEBrain(sb.Brain):
                 hparams.temperature_end,
             )
         )
-        self.routing_log = RoutingLog(self.encoder.n_experts)
-        self.sums, self.n_noted = {}, 0
+        if self.step == 0:  # else the epoch goes on from a checkpoint
+            self.epoch_log.start()
+
+    def on_fit_batch_start(self, batch, should_step):
+        """Seed what the step draws.
+
+        Arguments
+        ---------
+        batch : object
+            The batch.
+        should_step : bool
+            Whether weights are changed after it.
+        """
+        rank = dist.get_rank() if dist.is_initialized() else 0
+        seed_step(self.hparams.seed, self.epoch, self.step, rank)
+
+    def fit_batch(self, batch):
+        """One step; if its loss is not finite, none.
+
+        Arguments
+        ---------
+        batch : object
+            The batch.
+
+        Returns
+        -------
+        torch.Tensor
+            Its loss, a scalar on the CPU.
+        """
+        before = [(b, b.clone()) for b in self._statistics()]
+        loss = super().fit_batch(batch)
+        if not loss.isfinite():
+            for buffer, value in before:  # a NaN would stay in running means
+                buffer.copy_(value)
+        return loss
+
+    def _statistics(self):
+        """Buffers that a step changes without a gradient."""
+        yield from self.modules.buffers()
+        yield from self.hparams.load_window.buffers()
+
+    def check_loss_isfinite(self, loss):
+        """Nothing: the gradients of all processes are looked at instead."""
+
+    def check_gradients(self):
+        """Drop gradients that are not all finite: the step is not taken."""
+        weights = [w for w in self.modules.parameters() if w.grad is not None]
+        if not all(weight.grad.isfinite().all() for weight in weights):
+            self.skips = True
+            for weight in weights:
+                weight.grad = None
+
+    def optimizers_step(self):
+        """Change the weights, or count a step that cannot.
+
+        Raises
+        ------
+        HyperparameterError
+            If max_skipped_steps in a row could not.
+        """
+        self.skips, scale = False, self.scaler.get_scale()
+        super().optimizers_step()
+        # With fp16 the scaler skips the step and lowers its scale
+        if not self.skips and self.scaler.get_scale() >= scale:
+            self.n_skipped_in_a_row = 0
+            return
+        self.epoch_log.skip()
+        self.n_skipped_in_a_row += 1
+        if self.n_skipped_in_a_row >= self.hparams.max_skipped_steps:
+            raise HyperparameterError(
+                f"{self.n_skipped_in_a_row} steps in a row (epoch "
+                f"{self.epoch}, step {self.step}) had no finite gradient and "
+                "were not taken: lower lr, or choose precision fp32 or bf16; "
+                "the last checkpoint is from before"
+            )
 
     def training_loss(self, embedding, routing, batch):
         """Loss of a training batch.
@@ -98,12 +185,14 @@ class MoEBrain(sb.Brain):
                     embedding, copied(batch.teacher), copied(batch.has_teacher)
                 )
             terms |= self._gate_losses(routing, list(batch.id) * n_copies)
-        self._note(terms, routing)
         weights = {
             "balance_loss": self.hparams.balance_weight,
             "z_loss": self.hparams.z_weight,
         }
-        return sum(weights.get(key, 1.0) * term for key, term in terms.items())
+        loss = sum(weights.get(key, 1.0) * term for key, term in terms.items())
+        if loss.isfinite():  # else it would be in the epoch's means for good
+            self.epoch_log.add(routing, terms)
+        return loss
 
     def _speaker_loss(self, embedding, labels):
         """Loss of the labelled rows; 0 where there are none."""
@@ -127,23 +216,15 @@ class MoEBrain(sb.Brain):
             "z_loss": z_loss(routing.gate_logits),
         }
 
-    def _note(self, terms, routing):
-        """Add to the epoch's means."""
-        self.n_noted += 1
-        self.routing_log.add(routing)
-        for key, value in terms.items():
-            self.sums[key] = self.sums.get(key, 0.0) + float(value.detach())
-
     def epoch_figures(self):
         """Means of an epoch's losses, and its routing.
 
         Returns
         -------
         dict
-            Numbers by name; empty before the first batch.
+            Numbers by name, see ``EpochLog``; empty before the first batch.
         """
-        means = {key: v / self.n_noted for key, v in self.sums.items()}
-        return {**means, **self.routing_log.figures()}
+        return self.epoch_log.figures(self.device)
 
     def _wrap_distributed(self):
         """DDP without synchronised batch norm where that cannot be.
@@ -159,6 +240,31 @@ class MoEBrain(sb.Brain):
             if any(weight.requires_grad for weight in module.parameters()):
                 self.modules[name] = DistributedDataParallel(module)
         return None
+
+
+def margin_share(epoch, first, last):
+    """Share of the margin in an epoch: grows from 0 in equal steps.
+
+    Arguments
+    ---------
+    epoch : int
+        From 1.
+    first, last : int
+        The last epoch without a margin, and the first with the whole one.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Example
+    -------
+    >>> [margin_share(epoch, 2, 4) for epoch in (1, 2, 3, 4, 5)]
+    [0.0, 0.0, 0.5, 1.0, 1.0]
+    """
+    if epoch >= last:
+        return 1.0
+    return max(0.0, (epoch - first) / (last - first))
 
 
 def temperature_of(epoch, n_epochs, start, end):

@@ -27,7 +27,6 @@ logger = get_logger(__name__)
 # AddNoise looks at wav_format only to choose its reader and does not know
 # "opus", which is an Ogg file to it
 FORMATS = {".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".opus": "ogg"}
-FOLDER_KINDS = {"noise": "noise", "music": "music", "speech": "babble"}
 _VERSION = 1  # in the key: raise it when the sounds change
 
 
@@ -290,29 +289,3 @@ def _row(i, path):
         "wav_format": FORMATS[Path(path).suffix.lower()],
         "wav_opts": "",
     }
-
-
-def sound_kind(path):
-    """What a sound is, by the two folders it stands in, as MUSAN names them.
-
-    Arguments
-    ---------
-    path : str
-        Path of the file.
-
-    Returns
-    -------
-    str
-        ``music``, ``babble`` (of speech, to be summed) or ``noise``, which is
-        everything else too.
-
-    Example
-    -------
-    >>> sound_kind("musan/speech/librivox/speech-librivox-0000.wav")
-    'babble'
-    """
-    folders = [part.lower() for part in Path(path).parts[-3:-1]]
-    for folder in reversed(folders):
-        if folder in FOLDER_KINDS:
-            return FOLDER_KINDS[folder]
-    return "noise"

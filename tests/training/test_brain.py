@@ -1,10 +1,17 @@
+import math
+import random
+
+import numpy as np
 import pytest
 import torch
 from tiny_brain import loss_of, tiny_batch, tiny_brain
 
+from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.aggregate import Routing
 from speechbrain_moe.lobes.losses import balance_loss, z_loss
 from speechbrain_moe.training.brain import temperature_of
+
+GUARD = {"skip_nonfinite_grads": True}
 
 
 def gate_gradient(brain, batch):
@@ -139,15 +146,23 @@ def test_bias_moves_by_its_rate_and_stays_without_one():
 
 
 def test_margin_grows_to_its_value_over_the_warm_up():
-    brain, margins = tiny_brain(margin=0.3, margin_warmup_epochs=3), []
+    brain, margins = tiny_brain(margin=0.3, margin_epochs=[1, 4]), []
     for epoch in range(1, 6):
         brain.on_train_epoch_start(epoch)
         margins.append(brain.hparams.compute_loss.margin.item())
     assert margins == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.3])
 
 
+def test_margin_waits_for_its_first_epoch():
+    brain, margins = tiny_brain(margin=0.4, margin_epochs=[2, 4]), []
+    for epoch in range(1, 6):
+        brain.on_train_epoch_start(epoch)
+        margins.append(brain.hparams.compute_loss.margin.item())
+    assert margins == pytest.approx([0.0, 0.0, 0.2, 0.4, 0.4])
+
+
 def test_margin_is_whole_from_the_first_epoch_without_a_warm_up():
-    brain = tiny_brain(margin=0.3, margin_warmup_epochs=0)
+    brain = tiny_brain(margin=0.3, margin_epochs=[0, 0])
     assert brain.hparams.compute_loss.margin.item() == pytest.approx(0.3)
 
 
@@ -169,7 +184,7 @@ def test_figures_are_means_of_the_epoch_and_start_anew():
     losses = [loss_of(brain, batch).item() for batch in batches]
     figures = brain.epoch_figures()
     assert figures["speaker_loss"] == pytest.approx(sum(losses) / 2)
-    assert brain.routing_log.n_rows == 16
+    assert brain.epoch_log.sums["n_rows"].item() == 16
     brain.on_train_epoch_start(2)
     assert brain.epoch_figures() == {}
 
@@ -199,3 +214,56 @@ def test_sparse_experts_are_not_given_synchronised_norms(monkeypatch):
     brain._wrap_distributed()
     kinds = {type(part).__name__ for part in brain.modules.modules()}
     assert "BatchNorm1d" in kinds and "SyncBatchNorm" not in kinds
+
+
+def state_of(brain):
+    """All that a step may change, as one vector."""
+    state = [*brain.modules.parameters(), *brain._statistics()]
+    return torch.cat([value.detach().flatten().double() for value in state])
+
+
+@pytest.mark.parametrize("where", ["input", "loss"])
+def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(where):
+    brain, batch = tiny_brain(run_opts=GUARD), tiny_batch()
+    brain.init_optimizers()
+    brain.fit_batch(batch)
+    before = state_of(brain)
+    bad = tiny_batch(seed=1)
+    if where == "input":
+        bad.feats[0, 3, 5] = float("nan")
+    else:
+        brain.hparams.balance_weight = float("inf")
+    assert not brain.fit_batch(bad).isfinite()
+    assert torch.equal(state_of(brain), before)
+    figures = brain.epoch_figures()
+    assert figures["n_skipped_steps"] == 1
+    assert all(math.isfinite(value) for value in figures.values())
+    brain.hparams.balance_weight = 0.0
+    assert brain.fit_batch(batch).isfinite()
+    assert not torch.equal(state_of(brain), before)
+
+
+def test_many_bad_steps_in_a_row_end_the_training_and_say_why():
+    brain = tiny_brain(run_opts=GUARD, max_skipped_steps=3)
+    brain.init_optimizers()
+    good, bad = tiny_batch(), tiny_batch(seed=1)
+    bad.feats[:] = float("nan")
+    for batch in (bad, bad, good, bad, bad):
+        brain.fit_batch(batch)
+    with pytest.raises(HyperparameterError, match="3 steps in a row .* lr"):
+        brain.fit_batch(bad)
+
+
+def test_a_step_draws_the_same_whatever_came_before():
+    brain = tiny_brain()
+    found = []
+    for n in (0, 3):
+        torch.rand(n)
+        brain.step = 7
+        brain.on_fit_batch_start(None, True)
+        drawn = np.random.rand()  # noqa: NPY002
+        found.append((torch.rand(1), random.random(), drawn))
+    assert found[0] == found[1]
+    brain.step = 8
+    brain.on_fit_batch_start(None, True)
+    assert torch.rand(1) != found[0][0]

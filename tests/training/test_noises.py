@@ -18,8 +18,8 @@ from noise_files import write_audio
 from speechbrain.augment.time_domain import AddNoise
 
 from speechbrain_moe.errors import AudioError
+from speechbrain_moe.training.augment import sound_kind
 from speechbrain_moe.training.noises import NOISE_RMS, prepare_noises
-from speechbrain_moe.training.sound_list import sound_kind
 
 RATE = 16000
 

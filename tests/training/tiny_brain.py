@@ -29,7 +29,9 @@ HPARAMS = {
     "temperature_start": 1.0,
     "temperature_end": 1.0,
     "margin": 0.2,
-    "margin_warmup_epochs": 0,
+    "margin_epochs": [0, 0],
+    "max_skipped_steps": 20,
+    "seed": 1234,
 }
 
 

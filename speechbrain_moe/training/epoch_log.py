@@ -1,0 +1,206 @@
+"""What an epoch looked like: its losses and its routing, in a few numbers.
+
+ * load and load entropy tell whether experts are used evenly, the mean
+   entropy of one utterance whether the gate decides: low and low is
+   collapse, high and high no specialisation, high and low is wanted
+ * entropies are divided by log E, so that 1 means even
+ * sums over all processes, kept in the checkpoint: an epoch that was cut in
+   two reads as one
+
+Shape letters: B batch, E experts.
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import torch
+import torch.distributed as dist
+from speechbrain.utils.checkpoints import (
+    mark_as_loader,
+    mark_as_saver,
+    register_checkpoint_hooks,
+)
+
+from speechbrain_moe.lobes.losses import balance_loss, expert_load
+
+DEAD_LOAD = 0.01  # share of an epoch's load
+
+
+@register_checkpoint_hooks
+class EpochLog:
+    """Sums over the batches of an epoch.
+
+    Copies that augmentation appended count as utterances here.
+
+    Arguments
+    ---------
+    n_experts : int
+        Experts to choose from, E.
+
+    Example
+    -------
+    >>> from speechbrain_moe.lobes.aggregate import Routing
+    >>> probs = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+    >>> ids, ones = torch.tensor([[0], [1]]), torch.ones(2, 1)
+    >>> log = EpochLog(n_experts=2)
+    >>> log.add(Routing(probs.log(), probs, ids, ones, ones, ones), {})
+    >>> figures = log.figures()
+    >>> figures["load_0"], figures["n_dead_experts"]
+    (0.5, 0)
+    """
+
+    def __init__(self, n_experts):
+        self.n_experts = n_experts
+        self.start()
+
+    def start(self):
+        """Forget what was counted: an epoch begins."""
+        self.sums = {"n_skipped_steps": torch.zeros(1)}
+
+    def skip(self):
+        """Count a step that was not taken."""
+        self._add({"n_skipped_steps": 1})
+
+    @torch.no_grad()
+    def add(self, routing, losses):
+        """Count a batch.
+
+        Arguments
+        ---------
+        routing : Routing
+            Of a training batch of B utterances.
+        losses : dict
+            Scalars by name.
+        """
+        probs = routing.gate_probs.cpu()
+        ids, weights = routing.expert_ids.cpu(), routing.expert_weights.cpu()
+        if ids.shape[1] < self.n_experts:
+            weights = torch.ones_like(weights)
+        best = probs.topk(min(2, self.n_experts), dim=1).values
+        self._add(
+            {
+                "n_rows": len(probs),
+                "n_batches": 1,
+                "load": len(probs) * expert_load(ids, self.n_experts, weights),
+                "probs": probs.sum(0),
+                "entropy": normalised_entropy(probs).sum(),
+                "margin": (best[:, 0] - best[:, -1]).sum(),
+            }
+        )
+        self._add({f"loss {name}": loss for name, loss in losses.items()})
+
+    def _add(self, values):
+        """Add to the sums."""
+        for name, value in values.items():
+            value = torch.as_tensor(value).detach().cpu().float().reshape(-1)
+            self.sums[name] = self.sums.get(name, 0) + value
+
+    def figures(self, device="cpu"):
+        """The epoch in numbers; to be asked for in every process.
+
+        Arguments
+        ---------
+        device : str
+            Where processes exchange their sums.
+
+        Returns
+        -------
+        dict
+            Means of the losses; ``load_0`` .. of each expert;
+            ``n_dead_experts`` with a load below 1 %; ``balance_over_ideal``,
+            the balance loss of the whole epoch, 1 when even;
+            ``load_entropy`` and mean ``route_entropy`` of an utterance, in
+            [0, 1]; ``gate_margin``, mean difference of the two highest
+            probabilities; ``n_skipped_steps`` of one process. Empty when
+            nothing was counted.
+        """
+        sums = sum_processes(self.sums, device)
+        if "n_rows" not in sums:
+            return {}
+        n_rows, n_batches = sums["n_rows"], sums["n_batches"]
+        load, probs = sums["load"] / n_rows, sums["probs"] / n_rows
+        losses = [name for name in sums if name.startswith("loss ")]
+        return {
+            **{n[5:]: float(sums[n] / n_batches) for n in losses},
+            **{f"load_{i}": x for i, x in enumerate(load.tolist())},
+            "n_dead_experts": int((load < DEAD_LOAD).sum()),
+            "balance_over_ideal": float(balance_loss(probs[None], load)),
+            "load_entropy": float(normalised_entropy(load)),
+            "route_entropy": float(sums["entropy"] / n_rows),
+            "gate_margin": float(sums["margin"] / n_rows),
+            "n_skipped_steps": int(self.sums["n_skipped_steps"]),
+        }
+
+    @mark_as_saver
+    def save(self, path):
+        """Write the sums.
+
+        Arguments
+        ---------
+        path : str or Path
+            File to write.
+        """
+        torch.save(self.sums, path)
+
+    @mark_as_loader
+    def load(self, path, end_of_epoch):
+        """Read sums that were written in the middle of an epoch.
+
+        Arguments
+        ---------
+        path : str or Path
+            File to read.
+        end_of_epoch : bool
+            Whether the epoch was over; then there is nothing to add to.
+        """
+        if not end_of_epoch:
+            self.sums = torch.load(path)
+
+
+def sum_processes(sums, device="cpu"):
+    """Sums over all processes.
+
+    Arguments
+    ---------
+    sums : dict
+        Vectors by name, the same names in every process.
+    device : str
+        Where processes exchange them.
+
+    Returns
+    -------
+    dict
+        Vectors by name, on the CPU.
+    """
+    if not dist.is_initialized():
+        return sums
+    parts = [value.numel() for value in sums.values()]
+    flat = torch.cat([*sums.values()]).to(device)
+    dist.all_reduce(flat)
+    return dict(zip(sums, flat.cpu().split(parts)))
+
+
+def normalised_entropy(probs):
+    """Entropy over its maximum.
+
+    Arguments
+    ---------
+    probs : torch.Tensor
+        Probabilities [..., E], rows sum to 1.
+
+    Returns
+    -------
+    torch.Tensor
+        In [0, 1], shape [...]; 0 for one expert.
+
+    Example
+    -------
+    >>> probs = torch.tensor([[0.5, 0.5], [1.0, 0.0]])
+    >>> normalised_entropy(probs).round(decimals=5).tolist()
+    [1.0, 0.0]
+    """
+    n_experts = probs.shape[-1]
+    if n_experts == 1:
+        return torch.zeros(probs.shape[:-1])
+    entropy = torch.special.entr(probs).sum(-1)
+    return entropy / torch.tensor(float(n_experts)).log()
