@@ -81,12 +81,36 @@ def embed_file(encode, path, sample_rate=16000):
     AudioError
         If the file cannot be used or is shorter than 0.1 s.
     """
+    wav = read_utterance(path, sample_rate)
+    with torch.no_grad():
+        embedding = encode(wav.unsqueeze(0))
+    return embedding.flatten().cpu().numpy().astype(np.float64)
+
+
+def read_utterance(path, sample_rate):
+    """Read an utterance that is long enough to embed.
+
+    Arguments
+    ---------
+    path : str or Path
+        The file.
+    sample_rate : int
+        Rate it must have, in Hz.
+
+    Returns
+    -------
+    torch.Tensor
+        Waveform [S].
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be used or is shorter than 0.1 s.
+    """
     wav = read_audio(path, sample_rate)
     if len(wav) < MIN_DURATION_S * sample_rate:
         raise AudioError(
             f"{path}: lasts {len(wav) / sample_rate:.3f} s, shorter than "
             f"{MIN_DURATION_S} s; leave it out"
         )
-    with torch.no_grad():
-        embedding = encode(wav.unsqueeze(0))
-    return embedding.flatten().cpu().numpy().astype(np.float64)
+    return wav
