@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.scoring.cosine import BLOCK, rows_of, unit_rows
+from speechbrain_moe.scoring.cosine import BLOCK, unit_rows
 from speechbrain_moe.scoring.speakers import speakers_of
 from speechbrain_moe.scoring.trials import Trials
 
@@ -57,7 +57,8 @@ def speaker_means(embeddings, speakers) -> tuple[np.ndarray, list[str]]:
             "the speaker of each row"
         )
     names = sorted(set(speakers))
-    (ids,) = rows_of(names, speakers)
+    numbers = {name: number for number, name in enumerate(names)}
+    ids = np.array([numbers[speaker] for speaker in speakers])
     sums = 0.0
     for start in range(0, len(ids), BLOCK):
         part = slice(start, start + BLOCK)

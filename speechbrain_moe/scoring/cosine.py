@@ -19,8 +19,8 @@ from speechbrain_moe.errors import InputError
 BLOCK = 4096  # rows or trials at a time: a few MB, which stay in the cache
 
 
-def unit_rows(embeddings, names=None, dtype=np.float64) -> np.ndarray:
-    """Give each row at length one, worked out in float64.
+def unit_rows(embeddings, names=None) -> np.ndarray:
+    """Give each row at length one.
 
     Arguments
     ---------
@@ -28,13 +28,11 @@ def unit_rows(embeddings, names=None, dtype=np.float64) -> np.ndarray:
         One row each, any length above 0, [U, D], any float type.
     names : sequence of str, optional
         What each row is of, U of them, for messages. Default: its number.
-    dtype : type
-        Of the result: float64, or float32 for large products.
 
     Returns
     -------
     numpy.ndarray
-        [U, D], each row of length 1.
+        [U, D] float64, each row of length one.
 
     Raises
     ------
@@ -46,67 +44,60 @@ def unit_rows(embeddings, names=None, dtype=np.float64) -> np.ndarray:
     >>> unit_rows([[3.0, 4.0]])
     array([[0.6, 0.8]])
     """
-    rows = np.asarray(embeddings)
-    if rows.ndim != 2 or len(rows) != len(rows if names is None else names):
-        wanted = "U" if names is None else len(names)
-        raise InputError(
-            f"embeddings have shape {rows.shape}; wanted [{wanted}, D], one "
-            "row per id"
-        )
+    rows = _checked_rows(embeddings, names)
     peaks = np.maximum(rows.max(1, initial=0.0), -rows.min(1, initial=0.0))
     peaks = peaks.astype(np.float64)
     _check_peaks(peaks, names)
-    units = np.empty(rows.shape, dtype=dtype)
+    units = np.empty(rows.shape, dtype=np.float64)
     for start in range(0, len(rows), BLOCK):
         part = slice(start, start + BLOCK)
         block = rows[part] / peaks[part, None]
-        units[part] = block / np.linalg.norm(block, axis=1, keepdims=True)
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+        units[part] = block
     return units
 
 
-def rows_of(ids, *sides) -> tuple[np.ndarray, ...]:
-    """Give the row of each path of each side.
+def unit_sides(embeddings, ids, *sides) -> tuple[np.ndarray, ...]:
+    """Give the files that are on a side at length one, and where each is.
 
     Arguments
     ---------
+    embeddings : array_like
+        One row per file, any length above 0, [U, D], any float type.
     ids : sequence of str
-        Path of each row, all distinct.
+        Path of each row, U distinct ones.
     *sides : sequence of str
         Paths to look up, each among ids.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Row numbers, int64, one array for each side.
+        Rows of length one, [V, D] float64, of the V files on any side, in
+        the order of ids; then the row numbers of each side, int64.
 
     Raises
     ------
     InputError
-        If an id comes twice or a path has no row; names the first.
+        If there are not U rows, an id comes twice, a path has no row, or
+        the row of one is zero or not finite; names the first.
 
     Example
     -------
-    >>> rows_of(["a.wav", "b.wav"], ["b.wav", "a.wav", "b.wav"])
-    (array([1, 0, 1]),)
+    >>> rows = [[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]
+    >>> unit_sides(rows, ["a.wav", "b.wav", "c.wav"], ["c.wav", "b.wav"])
+    (array([[0., 1.], [1., 0.]]), array([1, 0]))
     """
-    rows = {path: row for row, path in enumerate(ids)}
-    if len(rows) != len(ids):
+    rows = _checked_rows(embeddings, ids)
+    rows_by_id = {path: row for row, path in enumerate(ids)}
+    if len(rows_by_id) != len(ids):
         raise InputError(
-            f"{len(ids) - len(rows)} ids come more than once; give one "
+            f"{len(ids) - len(rows_by_id)} ids come more than once; give one "
             "embedding per file"
         )
-    wanted = dict.fromkeys(path for side in sides for path in side)
-    missing = [path for path in wanted if path not in rows]
-    if missing:
-        raise InputError(
-            f"{len(missing)} files of the trials have no embedding, the "
-            f"first is {missing[0]}; embed them, or check that the ids are "
-            "written as in the trial list"
-        )
-    return tuple(
-        np.fromiter((rows[p] for p in side), dtype=np.int64, count=len(side))
-        for side in sides
-    )
+    sides = [_rows_of(side, rows_by_id) for side in sides]
+    used = np.unique(np.concatenate(sides))  # a list may hold few files
+    units = unit_rows(rows[used], [ids[row] for row in used])
+    return (units, *(np.searchsorted(used, side) for side in sides))
 
 
 def row_cosines(units, left, right) -> np.ndarray:
@@ -136,6 +127,30 @@ def row_cosines(units, left, right) -> np.ndarray:
             "nd,nd->n", units[left[part]], units[right[part]]
         )
     return np.clip(scores, -1.0, 1.0)  # rounding may step over by 1e-16
+
+
+def _checked_rows(embeddings, names):
+    """Return embeddings as an array [U, D], one row per name."""
+    rows = np.asarray(embeddings)
+    if rows.ndim != 2 or len(rows) != len(rows if names is None else names):
+        wanted = "U" if names is None else len(names)
+        raise InputError(
+            f"embeddings have shape {rows.shape}; wanted [{wanted}, D], one "
+            "row per id"
+        )
+    return rows
+
+
+def _rows_of(side, rows):
+    """Return the row of each path, or name the first that has none."""
+    missing = [path for path in dict.fromkeys(side) if path not in rows]
+    if missing:
+        raise InputError(
+            f"{len(missing)} files of the trials have no embedding, the "
+            f"first is {missing[0]}; embed them, or check that the ids are "
+            "written as in the trial list"
+        )
+    return np.array([rows[path] for path in side], dtype=np.int64)
 
 
 def _check_peaks(peaks, names):

@@ -19,7 +19,7 @@ import numpy as np
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.scoring.cosine import row_cosines, rows_of, unit_rows
+from speechbrain_moe.scoring.cosine import row_cosines, unit_sides
 
 
 class TrialListError(InputError):
@@ -187,8 +187,8 @@ def trial_scores(embeddings, ids, trials: Trials) -> np.ndarray:
     Raises
     ------
     InputError
-        If shapes differ, an id comes twice, an embedding is zero or not
-        finite, or a side of a trial has no embedding; names the file.
+        If shapes differ, an id comes twice, or the embedding of a side is
+        missing, zero or not finite; names the file.
 
     Example
     -------
@@ -197,8 +197,7 @@ def trial_scores(embeddings, ids, trials: Trials) -> np.ndarray:
     array([1.])
     """
     check_sides(trials)
-    units = unit_rows(embeddings, ids)
-    return row_cosines(units, *rows_of(ids, trials.enrol, trials.test))
+    return row_cosines(*unit_sides(embeddings, ids, trials.enrol, trials.test))
 
 
 def _lines(path):

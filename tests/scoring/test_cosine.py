@@ -5,26 +5,19 @@ import pytest
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.scoring import cosine as module
-from speechbrain_moe.scoring.cosine import row_cosines, rows_of, unit_rows
+from speechbrain_moe.scoring.cosine import row_cosines, unit_rows, unit_sides
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rows_have_length_one_in_the_type_asked_for(monkeypatch, dtype):
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_rows_have_length_one_in_float64(monkeypatch, dtype):
     monkeypatch.setattr(module, "BLOCK", 7)
-    rows = np.random.default_rng(0).normal(size=(20, 5))
-    units = unit_rows(rows, dtype=dtype)
-    assert units.dtype == dtype
-    np.testing.assert_allclose(np.linalg.norm(units, axis=1), 1, rtol=1e-6)
-    np.testing.assert_allclose(
-        units, rows / np.sqrt((rows**2).sum(1))[:, None], rtol=1e-6
-    )
-
-
-def test_float32_rows_are_rounded_once_from_float64():
-    rows = np.random.default_rng(1).normal(size=(50, 192))
-    np.testing.assert_array_equal(
-        unit_rows(rows, dtype=np.float32), unit_rows(rows).astype(np.float32)
-    )
+    rows = np.random.default_rng(0).normal(size=(20, 5)).astype(dtype)
+    units = unit_rows(rows)
+    assert units.dtype == np.float64
+    np.testing.assert_allclose((units**2).sum(1), 1, rtol=1e-14)
+    rows = rows.astype(np.float64)
+    lengths = np.sqrt((rows**2).sum(1))
+    np.testing.assert_allclose(units * lengths[:, None], rows, rtol=1e-14)
 
 
 def test_what_is_given_stays_as_it_was():
@@ -42,15 +35,23 @@ def test_rows_without_names_are_named_by_number():
         unit_rows([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
 
 
-def test_rows_are_found_on_every_side():
-    enrol, test = rows_of(["a", "b", "c"], ["c", "a"], ["b", "b"])
-    assert enrol.tolist() == [2, 0]
-    assert test.tolist() == [1, 1]
+def test_files_are_found_on_every_side():
+    units, enrol, test = unit_sides(np.eye(3), "abc", "ca", "aa")
+    assert units[enrol].tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert units[test].tolist() == [[1, 0, 0], [1, 0, 0]]
 
 
-def test_files_missing_on_any_side_are_counted_once():
-    with pytest.raises(InputError, match="2 files .* first is x;"):
-        rows_of(["a"], ["a", "x", "x"], ["y", "x", "a"])
+def test_files_on_no_side_are_left_out_whatever_is_in_them():
+    rows = [[1.0, 2.0], [np.nan, 0.0], [2.0, 1.0], [0.0, 0.0]]
+    units, side = unit_sides(rows, "abcd", "cca")
+    np.testing.assert_allclose(units, unit_rows([rows[0], rows[2]]))
+    assert side.tolist() == [1, 1, 0]
+
+
+def test_a_bad_file_on_a_side_is_named_by_its_id():
+    rows = [[np.nan, 0.0], [1.0, 2.0], [0.0, 0.0]]
+    with pytest.raises(InputError, match="of c is zero"):
+        unit_sides(rows, "abc", "bc")
 
 
 def test_cosines_do_not_depend_on_the_blocks(monkeypatch):
