@@ -21,8 +21,8 @@ def read_audio(path, sample_rate, start=0, n_samples=-1):
 
     Arguments
     ---------
-    path : str or Path
-        An audio file that soundfile reads.
+    path : str, Path or file
+        An audio file that soundfile reads; an open one has a ``name``.
     sample_rate : int
         Rate the file must have, in Hz.
     start : int
@@ -49,11 +49,14 @@ def read_audio(path, sample_rate, start=0, n_samples=-1):
     speechbrain_moe.errors.AudioError: nowhere.wav: no such file; correct the
     path
     """
-    if not Path(path).is_file():
+    source = path
+    if hasattr(path, "read"):
+        path = path.name
+    elif not Path(path).is_file():
         raise AudioError(f"{path}: no such file; correct the path")
     try:
         wav, rate = audio_io.load(
-            str(path), frame_offset=start, num_frames=n_samples
+            source, frame_offset=start, num_frames=n_samples
         )
     except (RuntimeError, OSError) as error:
         raise AudioError(

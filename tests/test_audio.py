@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -60,6 +62,26 @@ def test_a_part_ends_where_the_file_ends(write, ramp):
     path = write(ramp, subtype="FLOAT")
     wav = read_audio(str(path), 16000, start=1900, n_samples=1000)
     assert np.allclose(wav, ramp[1900:], atol=1e-6)
+
+
+def opened(path):
+    """The file in memory, as it comes out of an archive."""
+    file = io.BytesIO(path.read_bytes())
+    file.name = path.name
+    return file
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg"])
+def test_an_open_file_is_read_as_its_path_is(write, ramp, name):
+    path = write(ramp, name)
+    found = read_audio(opened(path), 16000, start=500, n_samples=100)
+    assert torch.equal(found, read_audio(path, 16000, 500, 100))
+
+
+def test_a_broken_open_file_is_refused_by_name(tmp_path):
+    (tmp_path / "b.wav").write_bytes(b"no sound at all")
+    with pytest.raises(AudioError, match="^b.wav: cannot be decoded"):
+        read_audio(opened(tmp_path / "b.wav"), 16000)
 
 
 def test_a_part_past_the_end_is_refused_by_name(write, ramp):
