@@ -10,13 +10,23 @@ from speechbrain_moe.training.draws import Draws, draw_seed, seed_step
 SPEEDS = [1.0, 0.9, 1.1]
 
 
-def drawn(item):
-    """What an item's random numbers decide, to compare."""
-    return item["spk_label"], item["sig"].numpy().tobytes()
-
-
 def by_id(items):
-    return {item["id"]: drawn(item) for item in items}
+    """What the random numbers of each item decide.
+
+    Workers have one thread each, and a changed speed sums in another order
+    on more: equal but for rounding.
+    """
+    return {
+        item["id"]: (
+            item["spk_label"],
+            pytest.approx(item["sig"].numpy(), abs=1e-6),
+        )
+        for item in items
+    }
+
+
+def plain(items):
+    return {i["id"]: (i["spk_label"], i["sig"].numpy()) for i in items}
 
 
 def test_a_name_draws_the_same_whatever_was_drawn_before():
@@ -56,37 +66,38 @@ def test_a_step_draws_the_same_after_its_seed_is_set_again():
 
 def test_the_global_generator_does_not_change_a_crop(crops):
     dataset = crops(SPEEDS)
-    first = by_id(dataset)
+    first = plain(dataset)
     torch.manual_seed(99)
     assert by_id(dataset) == first
 
 
 def test_the_order_does_not_change_a_crop(crops):
     dataset = crops(SPEEDS)
-    wanted = by_id(dataset)
+    wanted = plain(dataset)
     assert by_id(dataset[i] for i in (2, 0, 1, 0)) == wanted
 
 
 def test_workers_do_not_change_a_crop(crops):
     dataset = crops(SPEEDS)
     load = partial(DataLoader, dataset, batch_size=None, shuffle=True)
-    assert by_id(load(num_workers=2)) == by_id(load()) == by_id(dataset)
+    wanted = plain(dataset)
+    assert by_id(load(num_workers=2)) == wanted
+    assert by_id(load()) == wanted
 
 
 def test_another_epoch_draws_anew_in_workers_too(crops, draws):
     loader = DataLoader(crops(SPEEDS), batch_size=None, num_workers=2)
     first = by_id(loader)
     draws.epoch = 2
-    second = by_id(loader)
-    assert second["long"] != first["long"]
+    assert first["long"] != plain(loader)["long"]
 
 
 def test_a_resumed_epoch_draws_as_the_one_that_was_cut(crops, draws):
     """A new process knows seed and epoch, nothing else."""
     dataset = crops(SPEEDS)
     draws.epoch = 7
-    wanted = by_id(dataset)
+    wanted = plain(dataset)
     draws.epoch = 1
-    by_id(dataset)
+    plain(dataset)
     draws.epoch = 7
     assert by_id(crops(SPEEDS)) == wanted
