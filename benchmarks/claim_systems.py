@@ -135,7 +135,7 @@ IDEAS = {
             160,
             n_shared_blocks=3,
             n_epochs=5,
-            margin_warmup_epochs=0,
+            margin_epochs=[0, 0],
             init_noise=0.1,
             expert_dropout=0.25,
         ),
@@ -231,7 +231,7 @@ MAIN = {
     ),
     "h_dense_continued": main(
         "(h) one ECAPA C=96, trained on",
-        dense(96, 300, **DENSE_LR, **HALF, margin_warmup_epochs=0),
+        dense(96, 300, **DENSE_LR, **HALF, margin_epochs=[0, 0]),
         start="h_base",
     ),
     "h_upcycled": main(
@@ -243,7 +243,7 @@ MAIN = {
             selection="top_k",
             gate_channels=[16, 16, 16],
             init_noise=0.1,
-            margin_warmup_epochs=0,
+            margin_epochs=[0, 0],
             **DENSE_LR,
             **HALF,
         ),

@@ -43,7 +43,7 @@ LOAD_ERRORS = (
 )
 
 
-def open_encoder(source):
+def open_encoder(source, key="init_from"):
     """Load a trained encoder, all of its weights and no others.
 
     Arguments
@@ -51,6 +51,8 @@ def open_encoder(source):
     source : str or Path
         A folder or Hub id of a SpeechBrain ECAPA-TDNN, or a package or
         output_folder of this project.
+    key : str
+        The yaml key that it is the value of, for messages.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def open_encoder(source):
     looks_like_path = str(source).startswith((".", "~")) or len(path.parts) > 2
     if not path.is_dir() and looks_like_path:
         raise PackageError(
-            f"init_from: there is no folder {source}; give a folder or the "
+            f"{key}: there is no folder {source}; give a folder or the "
             "Hub id of a SpeechBrain ECAPA-TDNN"
         )
     try:
@@ -80,19 +82,19 @@ def open_encoder(source):
             overrides_must_match=False,
             run_opts={"device": "cpu"},
         )
-        check_whole(encoder, source)
+        check_whole(encoder, source, key)
     except InputError:
         raise
     except LOAD_ERRORS as error:
         raise PackageError(
-            f"init_from: {source} cannot be loaded as SpeechBrain's "
+            f"{key}: {source} cannot be loaded as SpeechBrain's "
             f"EncoderClassifier ({type(error).__name__}: {error}); give a "
             "folder or Hub id with hyperparams.yaml and embedding_model.ckpt"
         ) from error
     return encoder
 
 
-def check_whole(encoder, source):
+def check_whole(encoder, source, key="init_from"):
     """Refuse an encoder whose weights did not all come from its file.
 
     Arguments
@@ -101,6 +103,8 @@ def check_whole(encoder, source):
         As SpeechBrain loaded it.
     source : str or Path
         Where it came from.
+    key : str
+        The yaml key that it is the value of, for messages.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def check_whole(encoder, source):
     missing -= set(encoder.mods)
     if missing:
         raise PackageError(
-            f"init_from: the modules of {source} lack {sorted(missing)[0]}; "
+            f"{key}: the modules of {source} lack {sorted(missing)[0]}; "
             "give a SpeechBrain speaker encoder"
         )
     pretrainer = encoder.hparams.pretrainer
@@ -119,7 +123,7 @@ def check_whole(encoder, source):
         return  # has loaded strictly
     if "embedding_model" not in pretrainer.loadables:
         raise PackageError(
-            f"init_from: the pretrainer of {source} loads no embedding_model: "
+            f"{key}: the pretrainer of {source} loads no embedding_model: "
             "its weights would be random; name it under loadables"
         )
     path = pretrainer.paths["embedding_model"]

@@ -1,5 +1,7 @@
 """The best checkpoint of a training folder, as a filled inference graph.
 
+ * best is the lowest EER on dev speakers, the average of the last checkpoints
+   taken as one more
  * the graph is the ``model`` section of the training folder's resolved
    hyperparams.yaml: the one that was trained, inline, with no include
  * the classifier keeps the speakers as recorded, without the copies that
@@ -18,8 +20,8 @@ import ruamel.yaml
 import torch
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
-from speechbrain.utils.checkpoints import Checkpointer
 
+from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.inference.package import (
     HPARAMS_FILE,
@@ -30,6 +32,7 @@ from speechbrain_moe.inference.package import (
 )
 
 WEIGHTS = ("embedding_model", "classifier")
+AVERAGE = "average"  # below save_folder: the mean of the last checkpoints
 
 
 class Experiment(NamedTuple):
@@ -75,7 +78,7 @@ def read_experiment(folder):
     """
     folder = Path(folder)
     graph = read_graph(folder / HPARAMS_FILE)
-    found = Checkpointer(folder / "save").find_checkpoint(min_key="dev_eer")
+    found = best_checkpoint(folder / "save")
     if found is None:
         raise PackageError(
             f"{folder / 'save'} holds no checkpoint with a dev_eer: train "
@@ -86,6 +89,29 @@ def read_experiment(folder):
     keep_recorded_speakers(graph, states["classifier"], labels_file)
     hparams = build(graph, states, labels_file)
     return Experiment(graph, hparams, found.path.name, dict(found.meta))
+
+
+def best_checkpoint(folder):
+    """The checkpoint with the lowest dev EER, an average of others included.
+
+    Arguments
+    ---------
+    folder : Path
+        The save_folder of a training.
+
+    Returns
+    -------
+    Checkpoint
+        None if there is none.
+    """
+    places = [place for place in (folder, folder / AVERAGE) if place.is_dir()]
+    found = [
+        checkpoint
+        for place in places
+        for checkpoint in WholeCheckpointer(place).list_checkpoints()
+        if "dev_eer" in checkpoint.meta
+    ]
+    return min(found, key=lambda one: one.meta["dev_eer"], default=None)
 
 
 def read_weights(checkpoint, name):

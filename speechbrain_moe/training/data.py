@@ -63,7 +63,7 @@ def train_dataset(rows, make_crop):
     return DynamicItemDataset(rows, [crop], ["id", *make_crop.items])
 
 
-def utterance_dataset(csv_path, folder, sample_rate):
+def utterance_dataset(csv_path, folder, sample_rate, process=0, n_processes=1):
     """Whole utterances, for validation.
 
     Arguments
@@ -74,6 +74,8 @@ def utterance_dataset(csv_path, folder, sample_rate):
         Folder that the paths are relative to.
     sample_rate : int
         Rate of the files, in Hz.
+    process, n_processes : int
+        Which share of the utterances, of how many; every one is in one.
 
     Returns
     -------
@@ -86,7 +88,8 @@ def utterance_dataset(csv_path, folder, sample_rate):
     def whole(path):
         return read_audio(Path(folder) / path, sample_rate)
 
-    rows = read_table(csv_path).set_index("ID").to_dict("index")
+    table = read_table(csv_path)[process::n_processes]
+    rows = table.set_index("ID").to_dict("index")
     return DynamicItemDataset(rows, [whole], ["id", "path", "sig"])
 
 

@@ -19,36 +19,31 @@ from speechbrain_moe.training.values import check_values
 COUNTED = ("n_speakers", "steps_per_epoch", "teacher_dim")
 SPLIT_KEYS = ("seed", "speeds", "n_dev_speakers", "min_duration_s")
 # Another place for the same is fine; with it or without is not
-GIVEN_KEYS = ("teacher_embeddings", "unlabelled_folder")
+GIVEN_KEYS = ("teacher_embeddings", "unlabelled_folder", "finetune_from")
 
 
-def read_settings(hparams_file, overrides=""):
+def read_settings(hparams_file, overrides):
     """Resolve a training yaml without building its objects.
 
     Arguments
     ---------
     hparams_file : str or Path
         The yaml file.
-    overrides : str
-        Overrides as yaml text, as SpeechBrain parses them.
+    overrides : dict
+        Overrides by key, as ``open_stage`` gives them.
 
     Returns
     -------
     dict
         Values by top-level key, references resolved.
-    dict
-        The overrides by key.
 
     Raises
     ------
     HyperparameterError
-        If the file is missing, a placeholder is unfilled, or an override
-        names no key.
+        If a placeholder is unfilled, an override names no key, or a value
+        cannot be.
     """
-    if not Path(hparams_file).is_file():
-        raise HyperparameterError(f"{hparams_file}: no such yaml file")
     known = read_yaml(hparams_file)
-    overrides = parse(overrides, "the command line") or {}
     owned = [k for k in known if not k.startswith("__") and k not in COUNTED]
     unknown = [key for key in overrides if key not in owned]
     if unknown:
@@ -71,7 +66,48 @@ def read_settings(hparams_file, overrides=""):
             f"top_k is {overrides['top_k']!r}, but selection is "
             f"{settings.get('selection')}: choose --selection=top_k too"
         )
-    return settings, overrides
+    return settings
+
+
+def open_stage(hparams_file, overrides=""):
+    """The yaml that a later stage builds on, and what it changes of it.
+
+    A stage is a yaml file with the key ``stage_of``, the name of another
+    yaml beside it, and nothing but top-level keys of that one.
+
+    Arguments
+    ---------
+    hparams_file : str or Path
+        The yaml file, of a stage or whole.
+    overrides : str
+        Overrides as yaml text, as SpeechBrain parses them; they come after
+        those of the stage.
+
+    Returns
+    -------
+    Path
+        The whole yaml file.
+    dict
+        The overrides by key.
+
+    Raises
+    ------
+    HyperparameterError
+        If a file is missing or no yaml.
+    """
+    if not Path(hparams_file).is_file():
+        raise HyperparameterError(f"{hparams_file}: no such yaml file")
+    overrides = parse(overrides, "the command line") or {}
+    stage = read_yaml(hparams_file)
+    if "stage_of" not in stage:
+        return Path(hparams_file), overrides
+    whole = Path(hparams_file).parent / stage.pop("stage_of")
+    if not whole.is_file():
+        raise HyperparameterError(
+            f"{hparams_file}: stage_of names {whole.name}, which is not "
+            "beside it"
+        )
+    return whole, {**stage, **overrides}
 
 
 def read_yaml(path):

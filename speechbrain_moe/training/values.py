@@ -28,7 +28,8 @@ WHOLE = {
     "expert_attention_channels": 1,
     "expert_res2net_scale": 1,
     "expert_se_channels": 1,
-    "margin_warmup_epochs": 0,
+    "max_skipped_steps": 1,
+    "n_averaged": 1,
     "n_warmup_steps": 0,
     "n_noises": 1,
     "n_rooms": 1,
@@ -69,7 +70,12 @@ WHOLE_LISTS = (
     "expert_dilations",
 )
 FOLDERS = ("train_folder", "output_folder", "package_folder")
-SOURCES = ("teacher_embeddings", "unlabelled_folder", "init_from")
+SOURCES = (
+    "teacher_embeddings",
+    "unlabelled_folder",
+    "init_from",
+    "finetune_from",
+)
 TEACHING = ("distill_weight", "pairwise_weight")
 
 
@@ -158,6 +164,10 @@ def check_lists(settings):
     if speeds and not 0.5 <= min(speeds) <= max(speeds) <= 2:
         refuse("speeds", speeds, "factors from 0.5 to 2")
     check_speeds(list(speeds))
+    span = settings.get("margin_epochs", [0, 0])
+    is_span = is_list(span) and len(span) == 2
+    if not (is_span and is_whole(span[0], 0) and is_whole(span[1], span[0])):
+        refuse("margin_epochs", span, "two epochs, such as [0, 6]")
     overrides = settings.get("expert_overrides")
     fits = is_list(overrides) and all(isinstance(o, dict) for o in overrides)
     if overrides is not None and not fits:

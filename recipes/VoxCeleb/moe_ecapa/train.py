@@ -16,137 +16,131 @@ import logging
 import sys
 from functools import partial
 
-import pandas as pd
 import speechbrain as sb
-import torch
 import torch.distributed as dist
 from hyperpyyaml import load_hyperpyyaml
+from speaker_brain import SpeakerBrain
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 from training_lists import find_teacher, prepare
 from verify import say, verify
 
-from speechbrain_moe.errors import InputError
+from speechbrain_moe.checkpoints import count_processes
+from speechbrain_moe.errors import InputError, MissingPackageError
 from speechbrain_moe.inference.export import export_package
+from speechbrain_moe.inference.finetune import (
+    model_values,
+    open_source,
+    start_from,
+)
 from speechbrain_moe.inference.init_from import init_experts
-from speechbrain_moe.scoring.metrics import equal_error_rate
-from speechbrain_moe.scoring.trials import read_trials, trial_scores
-from speechbrain_moe.training.brain import MoEBrain
+from speechbrain_moe.scoring.trials import read_trials
 from speechbrain_moe.training.crops import CropMaker
 from speechbrain_moe.training.data import (
     train_dataset,
     training_rows,
     utterance_dataset,
 )
-from speechbrain_moe.training.draws import Draws, seed_step
+from speechbrain_moe.training.draws import Draws
 from speechbrain_moe.training.labels import fill_labels
 from speechbrain_moe.training.memory import keep_freed_memory
 from speechbrain_moe.training.settings import (
     check_same_model,
     count_data,
+    open_stage,
     read_settings,
 )
-from speechbrain_moe.training.stability import first_choice, same_routes
 
 logger = logging.getLogger(__name__)
+DEV_LOADER = {"batch_size": 1}  # each utterance alone, nothing padded
 
 
-class SpeakerBrain(MoEBrain):
-    """Trains an encoder to tell speakers apart; validates by EER.
+def read_all(hparams_file, overrides):
+    """Yaml file, settings, overrides, and the encoder to start from.
 
     Arguments
     ---------
-    dev_trials : Trials
-        Pairs of utterances of speakers that are not trained on.
-    **kwargs : dict
-        Arguments of ``speechbrain.Brain``.
+    hparams_file : str
+        A whole yaml file, or that of a stage.
+    overrides : str
+        Overrides as SpeechBrain parses them.
+
+    Returns
+    -------
+    tuple
+        Path, dict, dict, and EncoderClassifier or None.
     """
-
-    def __init__(self, dev_trials, **kwargs):
-        super().__init__(**kwargs)
-        self.dev_trials = dev_trials
-
-    def compute_features(self, wavs, lens=None):
-        """Features as the encoder takes them [B, T, M]."""
-        feats = self.modules.compute_features(wavs)
-        return self.modules.mean_var_norm(feats, lens)
-
-    def compute_forward(self, batch, stage):
-        """Embeddings [B, 1, D] and their Routing."""
-        wavs, lens = batch.to(self.device).sig
-        if stage == sb.Stage.TRAIN:
-            wavs, lens = self.hparams.augment(wavs, lens)
-        feats = self.compute_features(wavs, lens)
-        return self.modules.embedding_model(feats, lens, return_routing=True)
-
-    def compute_objectives(self, predictions, batch, stage):
-        """Loss of a training batch; in validation, none."""
-        embedding, routing = predictions
-        if stage == sb.Stage.TRAIN:
-            return self.training_loss(embedding, routing, batch)
-        self.dev_embeddings += list(embedding.squeeze(1).cpu().numpy())
-        self.dev_paths += batch.path
-        if self.encoder.gate is not None and self.encoder.n_experts > 1:
-            self.stays.append(
-                same_routes(self.choose, batch.sig.data, self.disturbances)
-            )
-        return torch.zeros(())
-
-    def choose(self, wavs):
-        """Expert that the gate puts first for each utterance [B]."""
-        return first_choice(self.encoder, self.compute_features(wavs))
-
-    def on_stage_start(self, stage, epoch=None):
-        """Set what changes by epoch and empty what is gathered."""
-        if stage == sb.Stage.TRAIN:
-            self.on_train_epoch_start(epoch)
-        self.dev_embeddings, self.dev_paths, self.stays = [], [], []
-        # The same in each epoch, so that epochs compare
-        self.disturbances = torch.Generator().manual_seed(self.hparams.seed)
-
-    def on_fit_batch_start(self, batch, should_step):
-        """Set the learning rate of the step."""
-        if should_step:
-            self.hparams.lr_scheduler(self.optimizer)
-
-    def on_stage_end(self, stage, stage_loss, epoch=None):
-        """After validation: log, and save with the dev EER as the key."""
-        if stage != sb.Stage.VALID or self.debug:
-            return  # a debug run sees too few utterances for an EER
-        scores = trial_scores(
-            self.dev_embeddings, self.dev_paths, self.dev_trials
-        )
-        dev_eer, _ = equal_error_rate(self.dev_trials.labels, scores)
-        stays = pd.DataFrame(self.stays).mean().add_prefix("route_stays_in_")
-        self.hparams.train_logger.log_stats(
-            {
-                "epoch": epoch,
-                "margin": float(self.hparams.compute_loss.margin),
-                "temperature": float(self.encoder.gate_temperature),
-                "lr": self.hparams.lr_scheduler.current_lr,
-            },
-            train_stats=self.epoch_figures(),
-            valid_stats={"dev_eer": dev_eer, **stays},
-        )
-        self.checkpointer.save_and_keep_only(
-            meta={"dev_eer": dev_eer, "epoch": epoch},
-            min_keys=["dev_eer"],
-            importance_keys=[],
-        )
+    hparams_file, overrides = open_stage(hparams_file, overrides)
+    settings = read_settings(hparams_file, overrides)
+    source = None
+    if settings["finetune_from"] is not None:
+        source = open_source(settings["finetune_from"])
+        keys = [key for key in settings["model"] if key != "n_speakers"]
+        overrides = model_values(source, keys) | overrides
+        settings = read_settings(hparams_file, overrides)
+    return hparams_file, settings, overrides, source
 
 
-def start_experts(hparams, settings):
-    """Fill fresh experts from init_from; resumed ones stay as they are."""
-    resumes = hparams["checkpointer"].find_checkpoint() is not None
-    if settings["init_from"] is None or resumes:
+def start_weights(hparams, settings, source):
+    """Fill fresh modules from finetune_from or init_from.
+
+    A training that resumes has weights of its own.
+    """
+    if hparams["checkpointer"].find_checkpoint() is not None:
         return
-    init_experts(
-        hparams["modules"],
-        settings["init_from"],
-        noise=settings["init_noise"],
-        seed=settings["seed"],
+    modules = hparams["modules"]
+    if source is not None:
+        name, speakers = settings["finetune_from"], settings["speakers"]
+        n_known = start_from(modules, source, name, speakers)
+        logger.info(
+            "starts from %s, which knows %d of %d speakers",
+            name,
+            n_known,
+            len(speakers),
+        )
+    elif settings["init_from"] is not None:
+        init_experts(
+            modules,
+            settings["init_from"],
+            noise=settings["init_noise"],
+            seed=settings["seed"],
+        )
+        logger.info("every expert starts from %s", settings["init_from"])
+
+
+def make_loggers(hparams, settings):
+    """SpeechBrain's loggers: a text file, and TensorBoard if asked for.
+
+    Raises
+    ------
+    MissingPackageError
+        If TensorBoard is asked for and not installed.
+    """
+    loggers = [hparams["train_logger"]]
+    if settings["tensorboard"]:
+        try:
+            loggers.append(
+                sb.utils.train_logger.TensorboardTrainLogger(
+                    f"{settings['output_folder']}/tensorboard"
+                )
+            )
+        except ImportError as error:
+            raise MissingPackageError(
+                "tensorboard is True and not installed: pip install tensorboard"
+            ) from error
+    return loggers
+
+
+def make_dev(settings):
+    """This process's share of the dev utterances."""
+    process = dist.get_rank() if dist.is_initialized() else 0
+    return utterance_dataset(
+        f"{settings['save_folder']}/dev.csv",
+        settings["train_folder"],
+        settings["sample_rate"],
+        process,
+        count_processes(),
     )
-    logger.info("every expert starts from %s", settings["init_from"])
 
 
 def fit(brain, settings, teacher):
@@ -173,7 +167,7 @@ def fit(brain, settings, teacher):
         [row["path"] for row in rows.values()],
     )
     train = train_dataset(rows, make_crop)
-    dev = utterance_dataset(f"{save_folder}/dev.csv", folder, rate)
+    dev = make_dev(settings)
     brain.fit(
         hparams.epoch_counter,
         train,
@@ -185,8 +179,10 @@ def fit(brain, settings, teacher):
             "drop_last": True,
             "collate_fn": partial(PaddedBatch, padded_keys=["sig"]),
         },
-        valid_loader_kwargs={"batch_size": 1},
+        valid_loader_kwargs=DEV_LOADER,
     )
+    if settings["n_averaged"] > 1 and not brain.debug:
+        logger.info("average: %s", brain.average(dev, DEV_LOADER))
 
 
 def finish(settings, device):
@@ -212,18 +208,22 @@ def finish(settings, device):
 def main(arguments):
     """Run the recipe; returns nothing, raises InputError on bad input."""
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
-    settings, overrides = read_settings(hparams_file, overrides)
+    hparams_file, settings, overrides, source = read_all(
+        hparams_file, overrides
+    )
     if settings["keep_freed_memory"]:
         keep_freed_memory()
     ddp_init_group(run_opts)
     check_same_model(settings)
     teacher = find_teacher(settings)
     run_on_main(prepare, args=[settings, teacher])
-    n_processes = dist.get_world_size() if dist.is_initialized() else 1
-    settings, overrides = count_data(settings, overrides, teacher, n_processes)
+    settings, overrides = count_data(
+        settings, overrides, teacher, count_processes()
+    )
     # Built before the folder's hyperparams.yaml is written over
     with open(hparams_file, encoding="utf-8") as file:
         hparams = load_hyperpyyaml(file, overrides)
+    hparams["checkpointer"].check_processes()
     sb.create_experiment_directory(
         settings["output_folder"], hparams_file, overrides
     )
@@ -233,12 +233,13 @@ def main(arguments):
         settings["steps_per_epoch"],
         settings["save_folder"],
     )
-    start_experts(hparams, settings)
+    start_weights(hparams, settings, source)
     modules = dict(hparams["modules"])
     if teacher is None:
         del modules["distillation"]
     brain = SpeakerBrain(
         dev_trials=read_trials(f"{settings['save_folder']}/dev_trials.txt"),
+        loggers=make_loggers(hparams, settings),
         modules=modules,
         opt_class=hparams["opt_class"],
         hparams=hparams,
