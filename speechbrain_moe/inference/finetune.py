@@ -65,7 +65,9 @@ def model_values(encoder, keys):
     dict
         Plain values by key, those that the encoder knows.
     """
-    known = vars(encoder.hparams)
+    known = dict(vars(encoder.hparams))
+    if known.get("selection") != "top_k":
+        known.pop("top_k", None)  # without a meaning there
     return {
         key: known[key]
         for key in keys
