@@ -176,7 +176,7 @@ def test_broken_files_are_listed_and_the_rest_kept(prepare, tree, caplog):
         "id0/a/empty.wav": "empty file",
         "id0/a/text.flac": "unreadable",
         "id0/a/cut.wav": "unreadable",
-        "id0/a/video.m4a": "ffmpeg",
+        "id0/a/video.m4a": "voxceleb_convert.py",
         "id0/a/short.wav": "shorter than 1.0 s",
         "id0/shallow.wav": "1 folders above the file, want <speaker>",
         "id0/a/b/deep.wav": "3 folders above the file, want <speaker>",
@@ -336,7 +336,7 @@ def test_killed_run_leaves_no_half_file_in_place(prepare, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(voxceleb_prepare.os, "replace", die)
+        patch.setattr(os, "replace", die)
         with pytest.raises(KeyboardInterrupt):
             prepare(seed=9)
     assert made.train_csv.read_text() == before
@@ -365,17 +365,6 @@ def test_empty_folder_shows_the_layout_wanted(tmp_path):
 def test_folder_without_audio_shows_what_it_holds(tmp_path):
     (tmp_path / "list.txt").touch()
     with refuse(PreparationError, "<speaker>/", "list.txt", "unpack"):
-        prepare_voxceleb(tmp_path, tmp_path / "save")
-
-
-def test_too_deep_layout_says_where_to_point(tree, tmp_path):
-    with refuse(PreparationError, "id0/a/1.wav", f"point .* at {tree}$"):
-        prepare_voxceleb(tmp_path, tmp_path / "save")
-
-
-def test_folder_of_mostly_another_layout_is_refused(tree, tmp_path):
-    write_audio(tmp_path / "noise/street/1.wav")
-    with refuse(PreparationError, "id0/a/1.wav", f"point .* at {tree}$"):
         prepare_voxceleb(tmp_path, tmp_path / "save")
 
 

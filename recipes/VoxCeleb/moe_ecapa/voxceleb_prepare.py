@@ -3,36 +3,46 @@
 * Speakers of BOTH columns of every trial list stay out of train and dev.
 * Dev speakers are held out whole, so no dev session is ever trained on.
 * Files that cannot be trained on go to broken.csv with reason and mend.
-* prepared.json keys the outputs by everything they depend on: a second call
-  is skipped, a changed list, file or argument makes them again.
-* Each file is written aside and put in place in one step.
+* VoxCeleb1, VoxCeleb2, both, or any such tree; what is lacking of VoxCeleb is
+  said, and so is a part that the trial lists leave nothing of.
+* A second call is skipped; a changed list, file or argument makes all again.
 
 Authors
  * The speechbrain_moe developers 2026
 """
 
 import argparse
-import hashlib
 import inspect
 import json
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from voxceleb_scan import PreparationError, list_files, read_headers
+from trial_sources import trial_paths
+from voxceleb_counts import compare_counts
+from voxceleb_layout import (
+    PreparationError,
+    count_speakers,
+    find_speaker_folders,
+)
+from voxceleb_record import (
+    OUTPUTS,
+    earlier_counts,
+    preparation_key,
+    write_record,
+)
+from voxceleb_scan import list_files, read_headers
 from voxceleb_split import hold_out, trial_speakers
 
+from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.scoring.trial_design import make_trials
 from speechbrain_moe.scoring.trials import write_trials
 
 logger = logging.getLogger(__name__)
 
-OUTPUTS = ("train.csv", "dev.csv", "dev_trials.txt", "broken.csv")
 COLUMNS = ["ID", "path", "spk_id", "session", "duration_s"]
-FORMAT = 1  # raise it when the meaning of an output changes
 
 
 class Preparation(NamedTuple):
@@ -73,12 +83,15 @@ def prepare_voxceleb(
     Arguments
     ---------
     train_folder : str
-        Holds <speaker>/<session>/<utterance>.<wav|flac|opus|ogg>.
+        Holds <speaker>/<session>/<utterance>.<wav|flac|opus|ogg>, at any
+        depth and in several folders at once (vox1/dev/wav, vox2/dev/flac);
+        links are followed. A speaker must not stand in two of them.
     save_folder : str
         Where to write; made when missing.
     trial_lists : list of str
         Lists of "label enrol test" with speaker/session/utterance paths,
-        of train_folder or of another folder.
+        of train_folder or of another folder: paths, URLs, or O, E, H for
+        the cleaned lists of VoxCeleb1. E and H name all its speakers.
     metadata : str, optional
         csv with spk_id and any of gender, age (years); the first row of a
         speaker counts. Dev speakers are then balanced by gender x
@@ -105,16 +118,16 @@ def prepare_voxceleb(
     PreparationError
         If train_folder, a trial list, metadata or a number cannot be used;
         the message names key, file and mend.
+    TrialListError
+        If a trial list cannot be fetched.
 
     Example
     -------
     >>> prepare_voxceleb("nowhere", "results", trial_lists=["veri.txt"])
     Traceback (most recent call last):
     ...
-    voxceleb_scan.PreparationError: train_folder: no folder nowhere; ...
+    voxceleb_layout.PreparationError: train_folder: no folder nowhere; ...
     """
-    if isinstance(trial_lists, (str, os.PathLike)):
-        trial_lists = [trial_lists]
     arguments = {
         "n_dev_speakers": _at_least_two(n_dev_speakers, "n_dev_speakers"),
         "n_dev_trials": _at_least_two(n_dev_trials, "n_dev_trials"),
@@ -124,20 +137,56 @@ def prepare_voxceleb(
     }
     folder, save_folder = Path(train_folder), Path(save_folder)
     files = list_files(folder)
-    key = _key(arguments, files, trial_lists or (), metadata)
-    previous = _previous(save_folder, key)
-    if previous:
-        return previous
-    barred = trial_speakers(trial_lists or ())
+    trial_lists = trial_paths(trial_lists, save_folder / "lists")
+    key = preparation_key(arguments, files, trial_lists, metadata)
+    barred = trial_speakers(trial_lists)
+    _say_what_is_there(files, barred)
+    counts = earlier_counts(save_folder, key)
+    if counts:
+        return _result(save_folder, counts, remade=False)
     headers = read_headers(folder, files, min_duration_s, sample_rate)
+    del files  # a quarter of a gigabyte per million
+    counts = _write_lists(
+        headers, folder, save_folder, barred, metadata, arguments
+    )
+    write_record(save_folder, key, counts)
+    logger.info("%s: %s", save_folder, counts)
+    return _result(save_folder, counts, remade=True)
+
+
+def _say_what_is_there(files, barred):
+    """Log the numbers of each speaker folder, and what is lacking."""
+    counts = count_speakers(files, find_speaker_folders(files))
+    for folder, sizes in counts.items():
+        name, n_barred = folder or "train_folder", len(barred & sizes.keys())
+        logger.info(
+            "%s: %d speakers, %d files; %d of the speakers stand in the "
+            "trial lists",
+            *(name, len(sizes), sum(sizes.values()), n_barred),
+        )
+        if n_barred and n_barred == len(sizes):
+            logger.warning(
+                "%s: all its speakers stand in the trial lists, so nothing "
+                "of it is trained on (E and H name all of VoxCeleb1)",
+                name,
+            )
+    whole, differing = compare_counts(
+        {spk: n for sizes in counts.values() for spk, n in sizes.items()}
+    )
+    for line in whole:
+        logger.info("%s, as known", line)
+    for line in differing:
+        logger.warning(line)
+
+
+def _write_lists(headers, folder, save_folder, barred, metadata, arguments):
+    """Write all outputs; return their counts."""
     save_folder.mkdir(parents=True, exist_ok=True)
     utts = _usable(headers, folder, save_folder / "broken.csv")
     counts = {"n_removed_speakers": len(barred & {*utts.spk_id})}
     counts["n_broken"] = len(headers) - len(utts)
     pool = utts[~utts.spk_id.isin(barred)]
-    counts |= _write_split(pool, save_folder, metadata, arguments)
-    logger.info("%s: %s", save_folder, counts)
-    return _seal(save_folder, key, counts)
+    return counts | _write_split(pool, save_folder, metadata, arguments)
 
 
 def _at_least_two(value, key):
@@ -147,52 +196,6 @@ def _at_least_two(value, key):
             f"{key}: {value!r} given, want a whole number of at least 2"
         )
     return int(value)
-
-
-def _key(arguments, files, trial_lists, metadata):
-    """Return the hash of everything that the outputs depend on."""
-    named = [("trial_list", path) for path in trial_lists]
-    named += [("metadata", metadata)] if metadata else []
-    for key, path in named:
-        if not Path(path).is_file():
-            raise PreparationError(f"{key}: no file {path}; mend the path")
-    contents = sorted((key, _sha256(path)) for key, path in named)
-    everything = json.dumps([FORMAT, arguments, contents, files])
-    return hashlib.sha256(everything.encode()).hexdigest()
-
-
-def _sha256(path):
-    """Return the hash of a file, '' when there is none."""
-    if not Path(path).is_file():
-        return ""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def _previous(save_folder, key):
-    """Return the earlier Preparation if its key and outputs still hold."""
-    try:
-        record = json.loads(
-            (save_folder / "prepared.json").read_text(encoding="utf-8")
-        )
-        hashes = {name: _sha256(save_folder / name) for name in OUTPUTS}
-        if (record["key"], record["outputs"]) == (key, hashes):
-            logger.info("%s is up to date: preparation skipped", save_folder)
-            return _result(save_folder, record["counts"], remade=False)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        logger.warning("prepared.json is damaged: %r", error)
-    logger.info("%s is stale: preparing it again", save_folder)
-    return None
-
-
-def _seal(save_folder, key, counts):
-    """Write prepared.json, last of all, and return the result."""
-    hashes = {name: _sha256(save_folder / name) for name in OUTPUTS}
-    record = {"key": key, "counts": counts, "outputs": hashes}
-    text = json.dumps(record, indent=1)
-    write_whole(save_folder / "prepared.json", text)
-    return _result(save_folder, counts, remade=True)
 
 
 def _result(save_folder, counts, remade):
@@ -223,9 +226,13 @@ def _usable(headers, folder, broken_csv):
     if len(broken):
         logger.warning("left out %d files: see %s", len(broken), broken_csv)
     utts = headers[headers.reason == ""]
-    parts = utts.path.str.split("/")
-    utts = utts.assign(spk_id=parts.str[0], session=parts.str[1])
-    return utts[COLUMNS].sort_values("path")
+    parts = [path.split("/")[-3:-1] for path in utts.path]
+    # One string for all files of a speaker, one for those of a session
+    parts = [(sys.intern(spk), sys.intern(ses)) for spk, ses in parts]
+    utts = utts.assign(
+        spk_id=[spk for spk, _ in parts], session=[ses for _, ses in parts]
+    )
+    return utts[COLUMNS]
 
 
 def _write_split(pool, save_folder, metadata, arguments):
@@ -268,7 +275,7 @@ def main(argv=None):
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     try:
         result = prepare_voxceleb(**vars(parser.parse_args(argv)))
-    except PreparationError as error:
+    except InputError as error:
         print(error, file=sys.stderr)
         return 2
     print(json.dumps(result._asdict(), default=str, indent=1))

@@ -12,7 +12,7 @@ import logging
 
 import numpy as np
 import pandas as pd
-from voxceleb_scan import PreparationError
+from voxceleb_layout import PreparationError
 
 from speechbrain_moe.scoring.trials import TrialListError, read_trials
 
