@@ -15,9 +15,12 @@ from speechbrain_moe.training import settings as settings_module
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "VoxCeleb" / "moe_ecapa"
 GRAPH = ROOT / "hparams" / "moe_ecapa.yaml"
-FILES = sorted((RECIPE / "hparams").glob("*.yaml"))
+EVERY_FILE = sorted((RECIPE / "hparams").glob("*.yaml"))
+STAGES = [path for path in EVERY_FILE if "stage_of:" in path.read_text()]
+FILES = [path for path in EVERY_FILE if path not in STAGES]
 READERS = (
     RECIPE / "train.py",
+    RECIPE / "speaker_brain.py",
     Path(training_lists.__file__),
     Path(verify.__file__),
     Path(brain_module.__file__),
@@ -115,6 +118,15 @@ def test_every_setting_that_programs_read_is_there(path):
     asked |= set(re.findall(r"\bhparams\.(\w+)", source))
     made_by_count_data = {"speakers"}
     assert asked - set(load(path)) <= made_by_count_data
+
+
+@pytest.mark.parametrize("path", STAGES, ids=lambda path: path.name)
+def test_a_stage_holds_nothing_but_changed_keys_of_its_yaml(path):
+    stage = load(path)
+    whole = load(path.parent / stage.pop("stage_of"))
+    assert set(stage) <= set(plain_keys(whole)) | {"output_folder"}
+    same = [key for key, value in stage.items() if whole[key] == value]
+    assert set(same) <= {"n_hard_speakers"}  # off, whatever the first had
 
 
 @every_file

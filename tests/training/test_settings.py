@@ -5,6 +5,7 @@ from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.settings import (
     check_same_model,
     count_data,
+    open_stage,
     read_settings,
 )
 from speechbrain_moe.training.teacher import Teacher
@@ -18,6 +19,7 @@ save_folder: {save_folder}
 n_epochs: 3
 batch_size: 4
 speeds: [1.0, 0.9, 1.1]
+margin_epochs: [0, 0]
 n_speakers: 0
 steps_per_epoch: 0
 teacher_dim: 0
@@ -41,7 +43,8 @@ def read(hparams_file):
     def make(**overrides):
         overrides = {"data_folder": "/data", **overrides}
         text = "\n".join(f"{k}: {v}" for k, v in overrides.items())
-        return read_settings(hparams_file, text)
+        whole, overrides = open_stage(hparams_file, text)
+        return read_settings(whole, overrides), overrides
 
     return make
 
@@ -73,18 +76,18 @@ def test_an_override_of_an_unknown_key_is_refused_with_the_known_ones(read):
 
 def test_an_unfilled_placeholder_is_refused_by_name(hparams_file):
     with pytest.raises(HyperparameterError, match="data_folder.*command line"):
-        read_settings(hparams_file)
+        read_settings(hparams_file, {})
 
 
 def test_a_missing_yaml_is_refused_by_name(tmp_path):
     with pytest.raises(HyperparameterError, match="no.yaml: no such yaml"):
-        read_settings(tmp_path / "no.yaml")
+        open_stage(tmp_path / "no.yaml")
 
 
 def test_an_empty_yaml_is_refused_by_name(tmp_path):
     (tmp_path / "empty.yaml").touch()
     with pytest.raises(HyperparameterError, match="empty.yaml: is empty"):
-        read_settings(tmp_path / "empty.yaml")
+        open_stage(tmp_path / "empty.yaml")
 
 
 @pytest.mark.parametrize("key", ["n_epochs", "batch_size"])
@@ -181,7 +184,7 @@ def test_what_is_counted_cannot_be_given(read):
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [1,", "a: 1\na: 2"])
 def test_a_broken_command_line_is_refused(hparams_file, text):
     with pytest.raises(HyperparameterError, match="the command line"):
-        read_settings(hparams_file, text)
+        open_stage(hparams_file, text)
 
 
 def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
@@ -213,3 +216,44 @@ def test_a_source_may_move_but_not_come_or_go(tmp_path, key):
     check_same_model({**settings, key: "there"})
     with pytest.raises(HyperparameterError, match=f"{key} 'here', now it is N"):
         check_same_model({**settings, key: None})
+
+
+@pytest.fixture
+def stage(tmp_path, hparams_file):
+    """A stage on that yaml, and its settings under overrides."""
+    path = tmp_path / "stage.yaml"
+    path.write_text(
+        "stage_of: train.yaml\ndata_folder: !PLACEHOLDER\nn_epochs: 5\n"
+        "train_folder: !ref <data_folder>/other\n"
+    )
+
+    def make(text=""):
+        whole, overrides = open_stage(path, text)
+        assert whole == hparams_file
+        return read_settings(whole, overrides)
+
+    return make
+
+
+def test_a_stage_changes_its_keys_and_the_command_line_comes_last(stage):
+    settings = stage("data_folder: /data")
+    assert settings["n_epochs"] == 5 and settings["batch_size"] == 4
+    assert settings["train_folder"] == "/data/other"
+    assert stage("data_folder: /data\nn_epochs: 2")["n_epochs"] == 2
+
+
+def test_a_placeholder_of_a_stage_is_refused_by_name(stage):
+    with pytest.raises(HyperparameterError, match="data_folder.*command line"):
+        stage()
+
+
+def test_a_stage_of_no_yaml_is_refused_by_name(tmp_path):
+    (tmp_path / "s.yaml").write_text("stage_of: gone.yaml\n")
+    with pytest.raises(HyperparameterError, match="stage_of names gone.yaml"):
+        open_stage(tmp_path / "s.yaml")
+
+
+@pytest.mark.parametrize("span", ["3", "[3, 1]", "[1]", "[1, x]", "[-1, 2]"])
+def test_margin_epochs_that_are_no_span_are_refused(read, span):
+    with pytest.raises(HyperparameterError, match="margin_epochs is .*two"):
+        read(margin_epochs=span)
