@@ -7,6 +7,9 @@ import pytest
 import soundfile
 from make_shards import ShardError, main, make_shards
 
+from speechbrain_moe.training.shard_index import read_index as training_index
+from speechbrain_moe.training.shards import read_shard
+
 wds = pytest.importorskip("webdataset")
 
 
@@ -68,6 +71,19 @@ def test_webdataset_finds_each_row_with_its_file_byte_for_byte(pack, prepared):
     for row, sample in zip(rows, found):
         file = prepared / "train" / row["path"]
         assert sample["flac"] == file.read_bytes()
+
+
+def test_a_training_takes_them_for_those_of_its_lists(pack, prepared):
+    pack()
+    index = training_index(prepared / "out", [prepared / "save/train.csv"])
+    assert index.sizes == [4, 4, 2]
+    found = [
+        (number, json.loads(sample["json"])["duration_s"] * 16000)
+        for url, start in zip(index.urls, (0, 4, 8))
+        for number, sample in read_shard(url, [start + 1])
+    ]
+    assert [number for number, _ in found] == [1, 5, 9]
+    assert all(800 <= round(n_samples) < 810 for _, n_samples in found)
 
 
 def test_a_shard_holds_speakers_from_all_over_the_list(pack, prepared):

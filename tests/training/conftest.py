@@ -1,8 +1,11 @@
 """A few files of noise and the items that training makes of them."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
+from shard_files import write_files, write_shards
 from speechbrain.dataio.encoder import CategoricalEncoder
 
 from speechbrain_moe.training.crops import CropMaker
@@ -69,3 +72,18 @@ def crops(speech, make_crop):
         return train_dataset(rows, make_crop(speeds, crop_s, teacher, paths))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """A list, its files and its shards; not to be changed."""
+    folder = tmp_path_factory.mktemp("corpus")
+    write_files(folder)
+    write_shards(folder)
+    return folder
+
+
+@pytest.fixture
+def own(corpus, tmp_path):
+    """The same, to damage."""
+    return shutil.copytree(corpus, tmp_path / "own")
