@@ -56,3 +56,11 @@ def test_a_search_that_stops_early_is_an_error(monkeypatch):
     monkeypatch.setattr(logistic, "minimize", cut_short)
     with pytest.raises(InputError, match="found no minimum"):
         fit_logistic(*overlapping(3), p_target=0.05)
+
+
+def test_penalty_stops_the_weights_where_classes_do_not_overlap():
+    # the minimum is where 1 / (1 + exp(w)) = 1e-6 w: w is 11.39
+    rows, targets = np.array([[-1.0], [1.0]]), np.array([False, True])
+    slopes, offset = fit_logistic(rows, targets, p_target=0.5)
+    assert slopes[0] == pytest.approx(11.39, abs=0.01)
+    assert offset == pytest.approx(0.0, abs=1e-3)

@@ -51,6 +51,12 @@ def test_counts_and_rates_agree_with_a_slow_count():
             assert row.p_miss == pytest.approx(missed / len(targets))
 
 
+def test_a_score_at_the_threshold_is_accepted():
+    speakers = ["a", "a"], ["a", "b"]
+    row = subgroup_table([1, 0], [0.5, 0.5], ["f"] * 2, *speakers, 0.5).rows[0]
+    assert (row.p_miss, row.p_fa) == (0.0, 1.0)
+
+
 def test_every_trial_is_counted_once():
     trials = two_groups()
     assert sum(row.n_trials for row in table_of(trials).rows) == 480
