@@ -1,6 +1,7 @@
 import http.server
 import json
 import shutil
+import tarfile
 import threading
 from functools import partial
 
@@ -9,6 +10,7 @@ import pytest
 from shard_files import (
     BATCH_SIZE,
     N_UTTS,
+    add,
     crop_maker,
     facts,
     ids,
@@ -156,6 +158,25 @@ def test_a_truncated_shard_is_refused_by_name(own, share):
     cut_off(path, share)
     with pytest.raises(AudioError, match="a-0.tar: .*make_shards.py"):
         [*read_shard(str(path), range(5))]
+
+
+@pytest.mark.parametrize("n_more", [0, 100])
+def test_a_shard_cut_between_utterances_is_refused_by_name(own, n_more):
+    """Where tarfile says nothing: what follows is no header."""
+    path = own / "shards/a-0.tar"
+    with tarfile.open(path) as tar:
+        start = tar.getmember("000000003.json").offset
+    path.write_bytes(path.read_bytes()[: start + n_more])
+    with pytest.raises(AudioError, match="a-0.tar: 2 of 5 utterances are not"):
+        [*read_shard(str(path), range(5))]
+
+
+def test_an_utterance_without_its_audio_is_refused_by_name(own):
+    path = own / "shards/a-0.tar"
+    with tarfile.open(path, "w") as tar:
+        add(tar, "000000000.json", "{}")
+    with pytest.raises(AudioError, match="a-0.tar: an utterance lacks its"):
+        [*read_shard(str(path), [0])]
 
 
 def test_a_shard_truncated_in_the_course_of_a_training_ends_it(own):
