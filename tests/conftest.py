@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from hyperpyyaml import load_hyperpyyaml, resolve_references
-from speechbrain.utils.checkpoints import Checkpointer
 
+from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.lobes.experts import ExpertBank
 from speechbrain_moe.lobes.features import MarkedFbank
 from speechbrain_moe.lobes.gate import GatingCNN
@@ -156,7 +156,7 @@ def experiment(tmp_path_factory):
     labels = hparams["label_encoder"]
     labels.update_from_iterable(["ann", "bob", "cid"], sequence_input=False)
     labels.save(folder / "save" / "label_encoder.txt")
-    checkpointer = Checkpointer(
+    checkpointer = WholeCheckpointer(
         folder / "save", recoverables=hparams["modules"]
     )
     worse = checkpointer.save_checkpoint(

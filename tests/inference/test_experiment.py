@@ -23,8 +23,14 @@ def subcentre_training(training):
     change_graph(training, "n_subcentres: 1", "n_subcentres: 3")
     weight = torch.randn(18, 32)
     path = training / "save" / "CKPT+best" / "classifier.ckpt"
-    torch.save({"weight": weight}, path)
+    write_weights(path, {"weight": weight})
     return training, weight
+
+
+def write_weights(path, state):
+    """Put weights into a checkpoint that stays whole."""
+    torch.save(state, path)
+    path.with_name("sizes.json").write_text("{}")
 
 
 def change_graph(folder, old, new):
@@ -54,7 +60,7 @@ def test_recorded_speakers_keep_all_their_centres(
 def test_centres_that_do_not_fit_the_graph_are_refused(subcentre_training):
     folder, _ = subcentre_training
     path = folder / "save" / "CKPT+best" / "classifier.ckpt"
-    torch.save({"weight": torch.randn(6, 32)}, path)  # as of one centre
+    write_weights(path, {"weight": torch.randn(6, 32)})  # as of one centre
     with pytest.raises(PackageError, match="classifier does not fit"):
         read_experiment(folder)
 
@@ -79,7 +85,7 @@ def test_nan_in_a_checkpoint_is_refused(training):
     path = training / "save" / "CKPT+best" / "embedding_model.ckpt"
     state = torch.load(path)
     state["gate.output.bias"].fill_(float("nan"))
-    torch.save(state, path)
+    write_weights(path, state)
     wanted = "embedding_model: gate.output.bias holds NaN"
     with pytest.raises(PackageError, match=wanted):
         read_experiment(training)
@@ -99,17 +105,24 @@ def test_training_without_labels_is_refused_by_name(training):
 
 
 @pytest.mark.parametrize("name", ["embedding_model", "classifier"])
-def test_truncated_checkpoint_is_refused_by_name(training, name):
+@pytest.mark.parametrize("gone", [False, True])
+def test_damaged_checkpoint_is_skipped_for_the_next_best(
+    training, caplog, name, gone
+):
     path = training / "save" / "CKPT+best" / f"{name}.ckpt"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(PackageError, match=f"{name}.ckpt"):
-        read_experiment(training)
+    if gone:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:1000])
+    assert read_experiment(training).checkpoint == "CKPT+worse"
+    assert "CKPT+best was cut off or changed" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["embedding_model", "classifier"])
-def test_checkpoint_without_a_module_is_refused_by_name(training, name):
-    (training / "save" / "CKPT+best" / f"{name}.ckpt").unlink()
-    with pytest.raises(PackageError, match=name):
+def test_weights_that_cannot_be_read_are_refused_by_name(training, name):
+    path = training / "save" / "CKPT+best" / f"{name}.ckpt"
+    path.write_bytes(b"\0" * path.stat().st_size)  # a disk that lost them
+    with pytest.raises(PackageError, match=f"{name}.ckpt"):
         read_experiment(training)
 
 

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.inference.classifiers import EncoderClassifier
-from speechbrain.utils.checkpoints import Checkpointer
 from stock_folder import settled_state, write_stock_folder
 
+from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.inference.export import export_package, load_encoder
 from speechbrain_moe.inference.init_from import init_experts
@@ -137,7 +137,7 @@ def one_expert(experiment, tmp_path_factory):
     labels = "label_encoder.txt"
     shutil.copy(experiment / "save" / labels, folder / "save" / labels)
     modules = load_hyperpyyaml(text)["modules"]
-    Checkpointer(folder / "save", recoverables=modules).save_checkpoint(
+    WholeCheckpointer(folder / "save", recoverables=modules).save_checkpoint(
         meta={"dev_eer": 1.0, "epoch": 1}
     )
     return folder, export_package(folder, folder.parent / "package")

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from speechbrain.utils.checkpoints import Checkpointer
 
+from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.selection import select_experts
 from speechbrain_moe.training.balance import LoadWindow, move_bias
@@ -94,8 +94,8 @@ def test_returned_load_is_a_copy_without_gradient():
 def test_a_resumed_window_goes_on_as_if_it_had_not_stopped(tmp_path):
     window, resumed = (LoadWindow(2, window=6) for _ in range(2))
     count(window, [0, 0, 1])
-    Checkpointer(tmp_path, {"load_window": window}).save_checkpoint()
-    Checkpointer(tmp_path, {"load_window": resumed}).recover_if_possible()
+    WholeCheckpointer(tmp_path, {"load_window": window}).save_checkpoint()
+    WholeCheckpointer(tmp_path, {"load_window": resumed}).recover_if_possible()
     fresh = count(LoadWindow(2, window=6), [1, 1])
     assert count(resumed, [1, 1]) == count(window, [1, 1]) != fresh
 

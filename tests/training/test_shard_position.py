@@ -4,9 +4,9 @@ import pytest
 import speechbrain as sb
 import torch
 from shard_files import BATCH_SIZE, N_UTTS, facts, ids, same, shard_loader
-from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.epoch_loop import EpochCounter
 
+from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.draws import Draws
 
@@ -26,11 +26,11 @@ def test_a_cut_epoch_goes_on_with_the_very_next_batch(
     cut = shard_loader(corpus, draws, num_workers)
     for _, _ in zip(range(n_done), cut):
         pass
-    saver = Checkpointer(tmp_path, {"shards": cut})
+    saver = WholeCheckpointer(tmp_path, {"shards": cut})
     saver.save_checkpoint(end_of_epoch=False)
     fresh = Draws(seed=1)
     resumed = shard_loader(corpus, fresh, num_workers)
-    Checkpointer(tmp_path, {"shards": resumed}).recover_if_possible()
+    WholeCheckpointer(tmp_path, {"shards": resumed}).recover_if_possible()
     fresh.epoch = 2
     rest = [*map(facts, resumed)]
     assert len(rest) == N_BATCHES - n_done
@@ -47,7 +47,7 @@ def test_a_position_counts_from_the_epoch_not_from_the_resumption(
     whole = ids(shard_loader(corpus, Draws(1)))
     for n_before in (0, 2):
         loader = shard_loader(corpus, Draws(1))
-        saver = Checkpointer(tmp_path, {"shards": loader})
+        saver = WholeCheckpointer(tmp_path, {"shards": loader})
         saver.recover_if_possible()
         found = [list(batch.id) for _, batch in zip(range(2), loader)]
         assert found == whole[n_before : n_before + 2]
@@ -57,9 +57,9 @@ def test_a_position_counts_from_the_epoch_not_from_the_resumption(
 def test_after_an_epoch_the_next_starts_from_its_start(corpus, tmp_path):
     loader = shard_loader(corpus, Draws(1))
     ids(loader)
-    Checkpointer(tmp_path, {"shards": loader}).save_checkpoint()
+    WholeCheckpointer(tmp_path, {"shards": loader}).save_checkpoint()
     resumed = shard_loader(corpus, Draws(1))
-    Checkpointer(tmp_path, {"shards": resumed}).recover_if_possible()
+    WholeCheckpointer(tmp_path, {"shards": resumed}).recover_if_possible()
     assert len(ids(resumed)) == N_BATCHES
 
 
@@ -88,7 +88,7 @@ def fit(corpus, folder, fails_after=None):
         modules={"layer": torch.nn.Linear(4, 1)},
         opt_class=torch.optim.SGD,
         run_opts={"device": "cpu", "ckpt_interval_steps": 2},
-        checkpointer=Checkpointer(folder, {"counter": counter}),
+        checkpointer=WholeCheckpointer(folder, {"counter": counter}),
     )
     brain.seen, brain.fails_after = [], fails_after
     brain.loader = shard_loader(corpus, Draws(1))
@@ -129,9 +129,9 @@ def test_a_position_for_other_workers_or_batches_is_refused(
     corpus, tmp_path, change
 ):
     loader = shard_loader(corpus, Draws(1))
-    saver = Checkpointer(tmp_path, {"shards": loader})
+    saver = WholeCheckpointer(tmp_path, {"shards": loader})
     saver.save_checkpoint(end_of_epoch=False)
     [key] = change
     other = shard_loader(corpus, Draws(1), **change)
     with pytest.raises(HyperparameterError, match=f"{key} was .* again, or"):
-        Checkpointer(tmp_path, {"shards": other}).recover_if_possible()
+        WholeCheckpointer(tmp_path, {"shards": other}).recover_if_possible()

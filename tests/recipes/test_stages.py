@@ -1,0 +1,137 @@
+"""A training, its average, its large-margin stage, other speakers."""
+
+import shutil
+
+import pytest
+import torch
+import train
+from tiny_corpus import TINY, arguments, write_corpus
+
+from speechbrain_moe.checkpoints import WholeCheckpointer
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.experiment import (
+    best_checkpoint,
+    read_experiment,
+)
+
+pytestmark = pytest.mark.slow
+# What a stage is given again: the model's own keys are the source's
+DATA = {
+    key: TINY.get(key)
+    for key in ("device", "batch_size", "n_dev_speakers", "n_dev_trials")
+}
+DATA |= {"n_noises": 6, "n_rooms": 2, "crop_s": 1.2, "n_epochs": 2}
+
+
+def stage(yaml, corpus, source, **changes):
+    """Command line of a stage that starts from a training or a package."""
+    settings = {**DATA, "data_folder": corpus, "finetune_from": source}
+    flags = [f"--{k}={v}" for k, v in {**settings, **changes}.items()]
+    return [str(yaml), "--noprogressbar", *flags]
+
+
+def states(folder):
+    """Encoder weights of all checkpoints below a folder, with their meta."""
+    found = WholeCheckpointer(folder).list_checkpoints()
+    found.sort(key=lambda one: one.meta["epoch"])
+    read = [torch.load(one.paramfiles["embedding_model"]) for one in found]
+    return read, [one.meta for one in found]
+
+
+@pytest.fixture(scope="module")
+def first(corpus, small_yaml, tmp_path_factory):
+    """A training of three epochs, two of them averaged."""
+    out = tmp_path_factory.mktemp("first") / "out"
+    train.main(arguments(small_yaml, corpus, out, n_epochs=3, n_averaged=2))
+    return out
+
+
+def test_average_is_the_mean_of_the_last_checkpoints(first):
+    last, _ = states(first / "save")
+    (mean,), (meta,) = states(first / "save/average")
+    assert meta["n_averaged"] == 2 and meta["epoch"] == 3
+    for key, value in mean.items():
+        wanted = (last[-1][key].double() + last[-2][key].double()) / 2
+        assert torch.allclose(value.double(), wanted, atol=1e-6), key
+
+
+def test_the_lowest_dev_eer_is_taken_average_or_not(first, tmp_path):
+    copy = shutil.copytree(first, tmp_path / "out")
+    yaml = copy / "save/average/CKPT+average/CKPT.yaml"
+    text = yaml.read_text().splitlines()
+    for eer, name in ((0.0, True), (99.0, False)):
+        lines = [x for x in text if not x.startswith("dev_eer")]
+        yaml.write_text("\n".join([*lines, f"dev_eer: {eer}"]))
+        sizes = yaml.with_name("sizes.json")
+        sizes.write_text("{}")  # the test has changed the file
+        found = best_checkpoint(copy / "save")
+        assert (found.path.name == "CKPT+average") == name
+    assert read_experiment(copy).checkpoint != "CKPT+average"
+
+
+def test_a_finished_training_run_again_averages_the_same(
+    first, corpus, small_yaml, tmp_path
+):
+    copy = shutil.copytree(first, tmp_path / "out")
+    before = states(copy / "save/average")[0][0]
+    given = arguments(small_yaml, corpus, copy, n_epochs=3, n_averaged=2)
+    train.main(given)
+    after = states(copy / "save/average")[0][0]
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.fixture(scope="module")
+def second(first, corpus, recipe_folder):
+    yaml = recipe_folder / "hparams/large_margin_small.yaml"
+    train.main(stage(yaml, corpus, first))
+    return first / "large_margin"
+
+
+def test_large_margin_stage_has_its_margin_and_the_first_ones_model(second):
+    log = (second / "train_log.txt").read_text()
+    assert log.count("margin: 5.00e-01") == 2
+    experiment = read_experiment(second)
+    assert experiment.hparams["emb_dim"] == TINY["emb_dim"]
+    assert (second / "veri_test/metrics.json").is_file()
+
+
+def test_large_margin_stage_starts_from_the_best_of_the_first(
+    first, corpus, recipe_folder, tmp_path
+):
+    """With no step taken, its weights are those."""
+    yaml = recipe_folder / "hparams/large_margin_small.yaml"
+    changes = {"lr": 1e-12, "n_epochs": 1, "output_folder": tmp_path / "out"}
+    train.main(stage(yaml, corpus, first, **changes))
+    wanted = read_experiment(first).hparams["modules"]
+    found = read_experiment(tmp_path / "out").hparams["modules"]
+    for name in ("embedding_model", "classifier"):
+        pairs = zip(wanted[name].parameters(), found[name].parameters())
+        assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
+
+
+def test_a_package_is_tuned_to_other_speakers(first, small_yaml, tmp_path):
+    others = write_corpus(tmp_path / "others", n_train=6, seed=9)
+    for folder in sorted((others / "dev").iterdir()):
+        folder.rename(folder.with_name(f"new_{folder.name}"))
+    given = stage(
+        small_yaml,
+        others,
+        first / "package",
+        output_folder=tmp_path / "out",
+    )
+    train.main(given)
+    experiment = read_experiment(tmp_path / "out")
+    assert experiment.hparams["classifier"].weight.shape[0] == 4
+    assert experiment.hparams["emb_dim"] == TINY["emb_dim"]
+
+
+def test_stage_without_its_source_says_which_key_to_give(corpus, recipe_folder):
+    yaml = recipe_folder / "hparams/large_margin.yaml"
+    with pytest.raises(InputError, match="finetune_from"):
+        train.main([str(yaml), f"--data_folder={corpus}"])
+
+
+def test_a_typing_error_in_the_source_is_named(corpus, recipe_folder, tmp_path):
+    yaml = recipe_folder / "hparams/large_margin_small.yaml"
+    with pytest.raises(InputError, match="finetune_from: .*nowhere"):
+        train.main(stage(yaml, corpus, tmp_path / "nowhere"))
