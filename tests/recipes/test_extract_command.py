@@ -1,5 +1,6 @@
 """The command that embeds a list, by one process, by two, and killed."""
 
+import os
 import subprocess
 import sys
 import time
@@ -30,7 +31,10 @@ def command(recipe_folder, experiment, audio, out, *more):
 
 def run(*arguments):
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True
+        [sys.executable, *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # threads move last bits
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -6,6 +6,7 @@
  * one row a training, in the order given; every number is read from what
    train.py and verify.py wrote
  * below it, each training against the last by the paired test over speakers
+ * then the gain of each scoring step, where verify.py took them all
 
 Authors
  * The speechbrain_moe developers 2026
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 import ruamel.yaml
+from step_metrics import steps_table, with_interval
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.scoring.metrics import equal_error_rate
@@ -38,7 +40,6 @@ HEADER = (
     "device",
     "seed",
 )
-BEGIN, END = "<!-- results:", "<!-- end of results -->"
 
 
 def read_row(folder, trial_list):
@@ -73,8 +74,8 @@ def read_row(folder, trial_list):
         settings = ruamel.yaml.YAML().load(file)
     return [
         name_of(settings),
-        with_interval(said, "eer", 2),
-        with_interval(said, "min_dcf_0.01", 3),
+        with_interval(said, "eer"),
+        with_interval(said, "min_dcf_0.01"),
         f"{said['params'] / 1e6:.2f}",
         f"{said['active_params'] / 1e6:.2f}",
         f"{said['active_macs_3s'] / 1e6:.1f}",
@@ -104,13 +105,6 @@ def name_of(settings):
     how = settings["selection"]
     how = f"top-{settings['top_k']}" if how == "top_k" else how
     return f"MoE, {settings['n_experts']} x {width}, {how}"
-
-
-def with_interval(said, key, digits):
-    """A number with its interval, such as "6.03 [4.10, 8.20]"."""
-    numbers = [said[key], *said[f"{key}_interval"]]
-    value, low, high = (f"{number:.{digits}f}" for number in numbers)
-    return f"{value} [{low}, {high}]"
 
 
 def training_minutes(log_file):
@@ -155,11 +149,37 @@ def read_scores(folder, trial_list):
     Returns
     -------
     pandas.DataFrame
-        Columns label, enrol, test, score.
+        Columns label, enrol, test, score (the raw cosine).
     """
     path = Path(folder) / trial_list / "scores.txt"
     names = ["label", "enrol", "test", "score"]
-    return pd.read_csv(path, sep=" ", names=names)
+    return pd.read_csv(
+        path, sep=" ", comment="#", names=names, usecols=range(4)
+    )
+
+
+def gains(folder, trial_list):
+    """The gain of each scoring step of a training.
+
+    Arguments
+    ---------
+    folder : str or Path
+        A training's output_folder.
+    trial_list : str
+        Name of the list, without its suffix.
+
+    Returns
+    -------
+    str
+        A table under the training's name; empty where the list was scored
+        by cosine alone.
+    """
+    path = Path(folder) / trial_list / "metrics.json"
+    said = json.loads(path.read_text(encoding="utf-8"))
+    if "steps" not in said:
+        return ""
+    name = read_row(folder, trial_list)[0]
+    return f"Steps of {name}:\n\n{steps_table(said['steps'])}"
 
 
 def compare(folder, reference, trial_list):
@@ -232,7 +252,8 @@ def main():
         *others, last = given.folders
         rows = [read_row(folder, given.list) for folder in given.folders]
         said = [compare(folder, last, given.list) for folder in others]
-        table = "\n".join([as_table(rows), *said])
+        steps = [gains(folder, given.list) for folder in given.folders]
+        table = "\n".join([as_table(rows), *said, *filter(None, steps)])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,49 +1,46 @@
 #!/usr/bin/env python3
 """Score a trial list with a trained encoder.
 
-    python verify.py <training or package folder> <trial list> <audio folder>
+    python verify.py <training folder> [<trial list> <audio folder>]
+    python verify.py <package folder> <trial list> <audio folder> \\
+        [--cohort <cohort.npz> --calibration <calibration.json>]
 
- * writes scores.txt, metrics.json and det.png, each whole or not at all
- * intervals resample speakers, because trials share speakers
- * scores are raw cosines; of a training, the checkpoint with the lowest dev
-   EER is taken
+ * cosine, AS-norm by speakers trained on, log-likelihood ratio calibrated
+   on dev speakers; error rates of each step with intervals over speakers
+ * writes scores.txt, metrics.json, calibration.json, subgroups.csv, .md and
+   det.png, each whole or not at all
+ * embeddings are kept, so a second call is quick; torchrun splits them
+ * of a training, the checkpoint with the lowest dev EER is taken
 
 Authors
  * The speechbrain_moe developers 2026
 """
 
 import argparse
-import json
-import logging
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import torch
+from extract import device_of_process
+from scoring_data import Files, training_settings
+from scoring_run import Chain, run_chain
+from step_metrics import measure, steps_table
+from trial_subgroups import check_columns
+from verify_results import write_chain, write_results
 
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.cost import count_cost
 from speechbrain_moe.inference.export import is_package, load_encoder
 from speechbrain_moe.inference.extract import embed_files
-from speechbrain_moe.report.det import plot_det
-from speechbrain_moe.scoring.intervals import bootstrap_interval
-from speechbrain_moe.scoring.metrics import (
-    det_curve,
-    equal_error_rate,
-    min_dcf,
-)
-from speechbrain_moe.scoring.speakers import check_labels, speakers_of
+from speechbrain_moe.inference.sharded_extraction import share_of_process
+from speechbrain_moe.scoring.speakers import check_labels
 from speechbrain_moe.scoring.trials import (
     check_trial_files,
     read_trials,
     trial_scores,
 )
-
-logger = logging.getLogger(__name__)
-P_TARGETS = (0.01, 0.05)
 
 
 def score_trials(encoder, trials, audio_folder):
@@ -74,44 +71,6 @@ def score_trials(encoder, trials, audio_folder):
         encoder.encode_batch, paths, audio_folder, encoder.hparams.sample_rate
     )
     return trial_scores(embeddings, paths, trials)
-
-
-def measure(trials, scores):
-    """EER, minDCF and their intervals over speakers.
-
-    Arguments
-    ---------
-    trials : Trials
-        Labels, and paths that begin with the speaker.
-    scores : np.ndarray
-        One a trial.
-
-    Returns
-    -------
-    dict
-        Plain numbers by name; EER in %, intervals as [low, high] at 95 %.
-    """
-    enrol, test = speakers_of(trials.enrol), speakers_of(trials.test)
-    metrics = {
-        "n_trials": len(scores),
-        "n_target": int(sum(trials.labels)),
-        "n_speakers": len({*enrol, *test}),
-        "eer_threshold": equal_error_rate(trials.labels, scores).threshold,
-    }
-    measures = {"eer": equal_error_rate}
-    for p in P_TARGETS:
-        measures[f"min_dcf_{p}"] = partial(min_dcf, p_target=p)
-    for name, measure_all in measures.items():
-        interval = bootstrap_interval(
-            lambda y, s, w, f=measure_all: f(y, s, weights=w)[0],
-            trials.labels,
-            scores,
-            enrol,
-            test,
-        )
-        metrics[name] = interval.estimate
-        metrics[f"{name}_interval"] = [interval.low, interval.high]
-    return metrics
 
 
 def describe(encoder, source):
@@ -167,34 +126,9 @@ def git_commit():
     return answer.stdout.strip() or "unknown"
 
 
-def write_results(out_folder, trials, scores, metrics):
-    """Write scores.txt, metrics.json and det.png.
-
-    Arguments
-    ---------
-    out_folder : Path
-        Made if need be.
-    trials : Trials
-        What was compared.
-    scores : np.ndarray
-        One a trial.
-    metrics : dict
-        What to put into metrics.json.
-    """
-    out_folder.mkdir(parents=True, exist_ok=True)
-    rows = zip(trials.labels, trials.enrol, trials.test, scores)
-    lines = [f"{y} {a} {b} {score:.6f}\n" for y, a, b, score in rows]
-    write_whole(out_folder / "scores.txt", "".join(lines))
-    text = json.dumps(metrics, indent=2) + "\n"
-    write_whole(out_folder / "metrics.json", text)
-    curve = det_curve(trials.labels, scores)
-    try:
-        plot_det({metrics["encoder"]: curve}, out_folder / "det.png")
-    except ImportError as error:
-        logger.warning("no det.png: %s", error)
-
-
-def verify(source, trial_list, audio_folder, out_folder=None, device="cpu"):
+def verify(
+    source, trial_list, audio_folder, out_folder=None, device="cpu", chain=None
+):
     """Score a trial list and write what came out.
 
     Arguments
@@ -210,11 +144,13 @@ def verify(source, trial_list, audio_folder, out_folder=None, device="cpu"):
         training's folder, or beside the package.
     device : str
         Where to compute.
+    chain : Chain, optional
+        How to go on from the raw cosine, which is all there is without it.
 
     Returns
     -------
-    dict
-        What metrics.json holds.
+    dict or None
+        What metrics.json holds; None in processes that only help to embed.
 
     Raises
     ------
@@ -223,18 +159,33 @@ def verify(source, trial_list, audio_folder, out_folder=None, device="cpu"):
     """
     trials = read_trials(trial_list)
     check_labels(trials)
+    check_trial_files(trials, audio_folder, "the audio folder")
+    if chain is not None:
+        check_columns(chain.metadata, chain.columns)
     encoder = load_encoder(source, device)
-    scores = score_trials(encoder, trials, audio_folder)
-    metrics = {
-        "list": Path(trial_list).name,
-        **measure(trials, scores),
-        **describe(encoder, source),
-    }
     # A package holds nothing but its own files: an export replaces it
     source = Path(source).resolve()
     beside = source.parent if is_package(source) else source
     out_folder = Path(out_folder or beside / Path(trial_list).stem)
-    write_results(out_folder, trials, scores, metrics)
+    if chain is None:
+        steps = {"cosine": score_trials(encoder, trials, audio_folder)}
+        measured = measure(trials, steps["cosine"])
+    else:
+        paths = sorted({*trials.enrol, *trials.test})
+        files = Files(paths, audio_folder, out_folder / "embeddings")
+        scored = run_chain(encoder, source, trials, files, chain)
+        if scored is None:
+            return None
+        steps = scored.steps
+        measured = write_chain(
+            out_folder, trials, scored, chain.metadata, chain.columns
+        )
+    metrics = {
+        "list": Path(trial_list).name,
+        **measured,
+        **describe(encoder, source),
+    }
+    write_results(out_folder, trials, steps, metrics)
     return metrics
 
 
@@ -261,27 +212,82 @@ def say(metrics):
     )
 
 
+def given_list(given):
+    """Trial list and audio folder: as given, or those of the training.
+
+    Arguments
+    ---------
+    given : dict
+        Arguments of the command line.
+
+    Returns
+    -------
+    tuple of str
+        Paths of list and folder.
+
+    Raises
+    ------
+    InputError
+        If one is given without the other, or the training names no list.
+    """
+    if given["trial_list"] and given["audio_folder"]:
+        return given["trial_list"], given["audio_folder"]
+    if given["trial_list"]:
+        raise InputError("give the audio folder of the trial list too")
+    settings = training_settings(given["source"])
+    trial_list, folder = settings["trial_list"], settings["trial_folder"]
+    if not isinstance(trial_list, str):
+        raise InputError(
+            f"trial_list of {given['source']} is {trial_list!r}: give a trial "
+            "list and its audio folder"
+        )
+    return trial_list, folder
+
+
+def build_parser():
+    """The argument parser."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("source", help="training or package folder")
+    add("trial_list", nargs="?", help="default: that of the training")
+    add("audio_folder", nargs="?", help="where the list's files are")
+    add("--out", help="default: a folder named after the list")
+    add("--device", default="cpu", help="cpu, cuda:0; cuda: one a process")
+    add("--cosine_only", action="store_true", help="raw cosine and no more")
+    add("--cohort", help="cohort.npz, in place of the training's speakers")
+    add("--cohort_utts", type=int, default=20, help="files a cohort speaker")
+    add("--calibration", help="calibration.json, in place of dev speakers")
+    add("--train_folder", help="audio of the training, if it was moved")
+    add("--metadata", help="csv with path or spk_id, for subgroups")
+    add("--columns", nargs="+", default=(), help="its columns to show")
+    add("--batch_size", type=int, default=1, help="utterances at a time")
+    return parser
+
+
 def main():
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", help="training or package folder")
-    parser.add_argument("trial_list", help='lines "label enrol test"')
-    parser.add_argument("audio_folder", help="where the list's files are")
-    parser.add_argument("--out", help="default: a folder named after the list")
-    parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
+    given = vars(build_parser().parse_args())
     try:
+        trial_list, folder = given_list(given)
+        chain = None
+        if not given["cosine_only"]:
+            options = {k: v for k, v in given.items() if k in Chain._fields}
+            chain = Chain(**options, share=share_of_process())
         metrics = verify(
-            given.source,
-            given.trial_list,
-            given.audio_folder,
-            given.out,
-            given.device,
+            given["source"],
+            trial_list,
+            folder,
+            given["out"],
+            device_of_process(given["device"]),
+            chain,
         )
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    print(say(metrics))
+    if metrics is not None:
+        print(say(metrics))
+        if "steps" in metrics:
+            print(steps_table(metrics["steps"]), end="")
 
 
 if __name__ == "__main__":

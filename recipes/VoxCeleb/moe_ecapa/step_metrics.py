@@ -1,0 +1,185 @@
+"""Error rates of each step of the scoring chain, with intervals.
+
+ * intervals resample speakers, because trials share speakers
+ * ratios are also judged as they stand: actual DCF and Cllr
+ * thresholds come from other speakers; here is what they do on this list
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from functools import partial
+
+import numpy as np
+
+from speechbrain_moe.scoring.costs import act_dcf, cllr
+from speechbrain_moe.scoring.intervals import bootstrap_interval
+from speechbrain_moe.scoring.metrics import equal_error_rate, min_dcf
+from speechbrain_moe.scoring.speakers import speakers_of
+
+P_TARGETS = (0.01, 0.05)
+STEPS = {
+    "cosine": "cosine",
+    "as_norm": "AS-norm",
+    "llr_cosine": "LLR of the cosine",
+    "llr": "LLR",
+    "llr_quality": "LLR, quality-aware",
+}
+COLUMNS = {
+    "eer": "EER %",
+    "min_dcf_0.01": "minDCF(0.01)",
+    "min_dcf_0.05": "minDCF(0.05)",
+    "act_dcf_0.01": "actDCF(0.01)",
+    "act_dcf_0.05": "actDCF(0.05)",
+    "cllr": "Cllr, bits",
+}
+
+
+def measure(trials, scores, ratios=False):
+    """EER, minDCF and their intervals over speakers.
+
+    Arguments
+    ---------
+    trials : Trials
+        Labels, and paths that begin with the speaker.
+    scores : np.ndarray
+        One a trial.
+    ratios : bool
+        Whether they are log-likelihood ratios: then actual DCF and Cllr too.
+
+    Returns
+    -------
+    dict
+        Plain numbers by name; EER in %, intervals as [low, high] at 95 %.
+    """
+    speakers = speakers_of(trials.enrol), speakers_of(trials.test)
+    metrics = {
+        "n_trials": len(scores),
+        "n_target": int(sum(trials.labels)),
+        "n_speakers": len({*speakers[0], *speakers[1]}),
+        "eer_threshold": equal_error_rate(trials.labels, scores).threshold,
+    }
+    for name, measure_all in measures(ratios).items():
+        interval = bootstrap_interval(
+            measure_all, trials.labels, scores, *speakers
+        )
+        metrics[name] = interval.estimate
+        metrics[f"{name}_interval"] = [interval.low, interval.high]
+    return metrics
+
+
+def measures(ratios):
+    """Functions of (labels, scores, weights) by name."""
+    first = {"eer": equal_error_rate}
+    first |= {f"min_dcf_{p}": partial(min_dcf, p_target=p) for p in P_TARGETS}
+    found = {
+        name: lambda y, s, w, f=f: f(y, s, weights=w)[0]
+        for name, f in first.items()
+    }
+    if ratios:
+        found |= {
+            f"act_dcf_{p}": lambda y, s, w, p=p: act_dcf(y, s, p, weights=w)
+            for p in P_TARGETS
+        }
+        found["cllr"] = cllr
+    return found
+
+
+def rates_at(labels, scores, thresholds):
+    """What thresholds from other speakers do on this list.
+
+    Arguments
+    ---------
+    labels : np.ndarray
+        1 for target, 0 for nontarget.
+    scores : np.ndarray
+        One a trial.
+    thresholds : dict of dict
+        By name: value (None if refused), n_errors, reason.
+
+    Returns
+    -------
+    dict of dict
+        The same, with miss and false_alarm in % where there is a value.
+
+    Example
+    -------
+    >>> given = {"eer": {"value": 0.5, "n_errors": 40, "reason": None}}
+    >>> labels, scores = np.array([1, 1, 0]), np.array([0.4, 0.9, 0.1])
+    >>> found = rates_at(labels, scores, given)["eer"]
+    >>> found["miss"], found["false_alarm"]
+    (50.0, 0.0)
+    """
+    found = {}
+    for name, threshold in thresholds.items():
+        found[name] = dict(threshold)
+        if threshold["value"] is None:
+            continue
+        accepted = scores >= threshold["value"]
+        found[name]["miss"] = 100 * float(np.mean(~accepted[labels == 1]))
+        found[name]["false_alarm"] = 100 * float(np.mean(accepted[labels == 0]))
+    return found
+
+
+def measure_steps(trials, steps, thresholds):
+    """Error rates of each step.
+
+    Arguments
+    ---------
+    trials : Trials
+        What was compared.
+    steps : dict of np.ndarray
+        Scores by step.
+    thresholds : dict of dict
+        Of dev speakers, by step and name; may lack steps.
+
+    Returns
+    -------
+    dict of dict
+        What ``measure`` returned by step, with thresholds.
+    """
+    return {
+        step: {
+            **measure(trials, scores, ratios=step.startswith("llr")),
+            "thresholds": rates_at(
+                trials.labels, scores, thresholds.get(step, {})
+            ),
+        }
+        for step, scores in steps.items()
+    }
+
+
+def steps_table(steps):
+    """The gain of each step as a table in Markdown.
+
+    Arguments
+    ---------
+    steps : dict of dict
+        What ``measure_steps`` returned.
+
+    Returns
+    -------
+    str
+        A row for each step, each line ended.
+
+    Example
+    -------
+    >>> numbers = {"eer": 2.5, "eer_interval": [2, 3]}
+    >>> print(steps_table({"cosine": numbers}).splitlines()[2])
+    | cosine | 2.50 [2.00, 3.00] |  |  |  |  |  |
+    """
+    rows = [["step", *COLUMNS.values()], ["---"] * (len(COLUMNS) + 1)]
+    for step, metrics in steps.items():
+        cells = [with_interval(metrics, name) for name in COLUMNS]
+        rows.append([STEPS[step], *cells])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def with_interval(metrics, name):
+    """A number with its interval, such as "6.03 [4.10, 8.20]"; "" if none."""
+    if name not in metrics:
+        return ""
+    digits = 2 if name == "eer" else 3
+    numbers = [metrics[name], *metrics[f"{name}_interval"]]
+    value, low, high = (f"{number:.{digits}f}" for number in numbers)
+    return f"{value} [{low}, {high}]"

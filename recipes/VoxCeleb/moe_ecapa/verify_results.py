@@ -1,0 +1,101 @@
+"""What verify.py writes into a list's folder.
+
+ * scores.txt: label, enrol, test, then a score for each step, which a
+   comment in the first line names where there are several
+ * metrics.json: error rates of the raw cosine, then of all steps
+ * each file is written whole or not at all
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import json
+import logging
+
+from scoring_files import write_learnt
+from step_metrics import STEPS, measure_steps
+from trial_subgroups import file_values, subgroup_tables, write_subgroups
+
+from speechbrain_moe.files import write_whole
+from speechbrain_moe.report.det import plot_det
+from speechbrain_moe.scoring.metrics import det_curve
+
+logger = logging.getLogger(__name__)
+
+
+def write_results(out_folder, trials, steps, metrics):
+    """Write scores.txt, metrics.json and det.png.
+
+    Arguments
+    ---------
+    out_folder : Path
+        Made if need be.
+    trials : Trials
+        What was compared.
+    steps : dict of np.ndarray
+        Scores by step, the cosine first.
+    metrics : dict
+        What to put into metrics.json.
+    """
+    lines = [f"# label enrol test {' '.join(steps)}\n"] * (len(steps) > 1)
+    rows = zip(trials.labels, trials.enrol, trials.test, *steps.values())
+    for label, enrol, test, *scores in rows:
+        numbers = " ".join(f"{score:.6f}" for score in scores)
+        lines.append(f"{label} {enrol} {test} {numbers}\n")
+    write_whole(out_folder / "scores.txt", "".join(lines))
+    text = json.dumps(metrics, indent=2) + "\n"
+    write_whole(out_folder / "metrics.json", text)
+    curves = {
+        STEPS[step]: det_curve(trials.labels, scores)
+        for step, scores in steps.items()
+        if step not in ("llr", "llr_cosine")  # the curve of another step
+    }
+    if len(steps) == 1:
+        curves = {metrics["encoder"]: curves["cosine"]}
+    try:
+        plot_det(curves, out_folder / "det.png")
+    except ImportError as error:
+        logger.warning("no det.png: %s", error)
+
+
+def write_chain(out_folder, trials, scored, metadata=None, columns=()):
+    """Write calibration.json and the subgroups; tell the error rates.
+
+    Arguments
+    ---------
+    out_folder : Path
+        Made if need be.
+    trials : Trials
+        What was compared.
+    scored : Scored
+        What the chain made of it.
+    metadata : str, optional
+        csv with path or spk_id, for subgroups.
+    columns : sequence of str
+        Its columns to show.
+
+    Returns
+    -------
+    dict
+        For metrics.json: error rates of the cosine, then of all steps, gaps
+        between subgroups, and what was learnt from.
+    """
+    write_learnt(out_folder / "calibration.json", scored)
+    thresholds = scored.learnt.thresholds
+    steps = measure_steps(trials, scored.steps, thresholds)
+    last = [*steps][-1]
+    found = thresholds.get(last, {}).get("eer", {}).get("value")
+    values = file_values(scored.found, metadata, columns)
+    tables = subgroup_tables(trials, scored.steps[last], values, found)
+    origin = "this list, which flatters" if found is None else "dev speakers"
+    said = f"step {STEPS[last]}, one threshold, at the EER of {origin}"
+    write_subgroups(out_folder, tables, said)
+    cosine = {k: v for k, v in steps["cosine"].items() if k != "thresholds"}
+    n_cohort = 0 if scored.cohort is None else len(scored.cohort.speakers)
+    return {
+        **cosine,
+        "steps": steps,
+        "subgroup_gaps": {k: t.gap._asdict() for k, t in tables.items()},
+        "n_cohort_speakers": n_cohort,
+        "learnt_from": scored.learnt.about,
+    }
