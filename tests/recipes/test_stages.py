@@ -51,6 +51,8 @@ def test_average_is_the_mean_of_the_last_checkpoints(first):
     (mean,), (meta,) = states(first / "save/average")
     assert meta["n_averaged"] == 2 and meta["epoch"] == 3
     for key, value in mean.items():
+        if not value.is_floating_point():
+            continue  # counters
         wanted = (last[-1][key].double() + last[-2][key].double()) / 2
         assert torch.allclose(value.double(), wanted, atol=1e-6), key
 

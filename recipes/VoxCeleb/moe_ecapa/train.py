@@ -179,10 +179,10 @@ def fit(brain, settings, teacher):
             "drop_last": True,
             "collate_fn": partial(PaddedBatch, padded_keys=["sig"]),
         },
-        valid_loader_kwargs=DEV_LOADER,
+        valid_loader_kwargs=dict(DEV_LOADER),
     )
     if settings["n_averaged"] > 1 and not brain.debug:
-        logger.info("average: %s", brain.average(dev, DEV_LOADER))
+        logger.info("average: %s", brain.average(dev, dict(DEV_LOADER)))
 
 
 def finish(settings, device):
