@@ -16,7 +16,6 @@ import speechbrain as sb
 import torch
 import torch.distributed as dist
 from speechbrain.utils.checkpoints import average_checkpoints
-from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.inference.experiment import AVERAGE, WEIGHTS
@@ -121,7 +120,7 @@ class SpeakerBrain(MoEBrain):
             "lr": self.hparams.lr_scheduler.current_lr,
         }
         figures = self.epoch_figures()
-        for one in self.loggers if if_main_process() else []:
+        for one in self.loggers:  # in every process: they exchange results
             one.log_stats(
                 about, train_stats=figures, valid_stats=self.dev_figures
             )
