@@ -12,6 +12,7 @@ Authors
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -230,7 +231,8 @@ def _parse_line(path, number, line):
             f"{path}:{number}: label {fields[0]!r}; wanted 1 (same speaker) "
             "or 0 first, then the two paths"
         )
-    return int(fields[0]), fields[1], fields[2]
+    # a path is in many trials of a large list: keep one copy of each
+    return int(fields[0]), sys.intern(fields[1]), sys.intern(fields[2])
 
 
 def check_sides(trials):

@@ -51,6 +51,13 @@ def test_windows_ends_marks_tabs_and_blank_lines_are_read(tmp_path, text):
     assert read_trials(path).test == ["b/1", "a/2"]
 
 
+def test_a_path_in_many_trials_is_held_once(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("1 a/s/1.wav a/s/2.wav\n0 b/s/1.wav a/s/1.wav\n")
+    trials = read_trials(path)
+    assert trials.enrol[0] is trials.test[1]
+
+
 def test_one_class_only_is_read(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("1 a/1 a/2\n")
