@@ -20,7 +20,10 @@ from speechbrain.utils.checkpoints import (
     mark_as_saver,
     register_checkpoint_hooks,
 )
+from speechbrain.utils.distributed import main_process_only
+from speechbrain.utils.train_logger import TensorboardLogger
 
+from speechbrain_moe.errors import MissingPackageError
 from speechbrain_moe.lobes.losses import balance_loss, expert_load
 
 DEAD_LOAD = 0.01  # share of an epoch's load
@@ -155,6 +158,50 @@ class EpochLog:
         """
         if not end_of_epoch:
             self.sums = torch.load(path)
+
+
+class EpochCurves(TensorboardLogger):
+    """SpeechBrain's TensorBoard logger, its steps the epochs.
+
+    A training that goes on after a crash then draws on the same curves.
+
+    Arguments
+    ---------
+    save_dir : str
+        Folder of the curves.
+
+    Raises
+    ------
+    MissingPackageError
+        If TensorBoard is not installed.
+    """
+
+    def __init__(self, save_dir):
+        try:
+            super().__init__(save_dir)
+        except ImportError as error:
+            raise MissingPackageError(
+                "tensorboard is True and it is not installed: pip install "
+                "tensorboard"
+            ) from error
+
+    @main_process_only
+    def log_stats(self, stats_meta, **stats):
+        """Add one point to each curve.
+
+        Arguments
+        ---------
+        stats_meta : dict
+            Numbers by name, ``epoch`` among them.
+        **stats : dict
+            Numbers by name, of ``train_stats`` and ``valid_stats``.
+        """
+        groups = {"about": stats_meta, **stats}
+        for group, values in groups.items():
+            for name, value in values.items():
+                tag = f"{group.removesuffix('_stats')}/{name}"
+                self.writer.add_scalar(tag, value, stats_meta["epoch"])
+        self.writer.flush()
 
 
 def sum_processes(sums, device="cpu"):

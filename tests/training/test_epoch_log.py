@@ -1,10 +1,16 @@
 import math
+import sys
 
 import pytest
 import torch
 
+from speechbrain_moe.errors import MissingPackageError
 from speechbrain_moe.lobes.aggregate import Routing
-from speechbrain_moe.training.epoch_log import EpochLog, normalised_entropy
+from speechbrain_moe.training.epoch_log import (
+    EpochCurves,
+    EpochLog,
+    normalised_entropy,
+)
 
 
 def routing(probs, expert_ids=None, expert_weights=None):
@@ -148,3 +154,28 @@ def test_a_new_epoch_does_not_add_to_the_last(tmp_path):
     new.load(tmp_path / "log", end_of_epoch=True)
     log.start()
     assert new.figures() == log.figures() == {}
+
+
+def test_curves_of_a_training_that_goes_on_are_one(tmp_path):
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    for epoch in (1, 2):  # as before and after a crash
+        curves = EpochCurves(str(tmp_path))
+        curves.log_stats(
+            {"epoch": epoch},
+            train_stats={"speaker_loss": 3.0 - epoch},
+            valid_stats={"dev_eer": 10.0},
+        )
+        curves.writer.close()
+    events = accumulator.EventAccumulator(str(tmp_path)).Reload()
+    points = events.Scalars("train/speaker_loss")
+    assert [(p.step, p.value) for p in points] == [(1, 2.0), (2, 1.0)]
+
+
+def test_curves_without_tensorboard_say_how_to_install_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingPackageError, match="pip install tensorboard"):
+        EpochCurves(str(tmp_path))

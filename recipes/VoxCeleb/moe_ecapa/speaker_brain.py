@@ -81,9 +81,17 @@ class SpeakerBrain(MoEBrain):
         if stage == sb.Stage.TRAIN:
             self.on_train_epoch_start(epoch)
             self.draws.epoch = epoch
+        else:
+            self.share_buffers()
         self.dev_embeddings, self.dev_paths, self.stays = [], [], []
         # The same in each epoch, so that epochs compare
         self.disturbances = torch.Generator().manual_seed(self.hparams.seed)
+
+    def share_buffers(self):
+        """Give all processes the main one's running means, as saved."""
+        if dist.is_initialized():
+            for buffer in self.modules.buffers():
+                dist.broadcast(buffer, src=0)
 
     def on_fit_batch_start(self, batch, should_step):
         """Seed the step and set its learning rate."""

@@ -26,7 +26,7 @@ from training_lists import find_teacher, prepare
 from verify import say, verify
 
 from speechbrain_moe.checkpoints import count_processes
-from speechbrain_moe.errors import InputError, MissingPackageError
+from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.inference.finetune import (
     model_values,
@@ -42,6 +42,7 @@ from speechbrain_moe.training.data import (
     utterance_dataset,
 )
 from speechbrain_moe.training.draws import Draws
+from speechbrain_moe.training.epoch_log import EpochCurves
 from speechbrain_moe.training.labels import fill_labels
 from speechbrain_moe.training.memory import keep_freed_memory
 from speechbrain_moe.training.settings import (
@@ -109,25 +110,11 @@ def start_weights(hparams, settings, source):
 
 
 def make_loggers(hparams, settings):
-    """SpeechBrain's loggers: a text file, and TensorBoard if asked for.
-
-    Raises
-    ------
-    MissingPackageError
-        If TensorBoard is asked for and not installed.
-    """
+    """SpeechBrain's loggers: a text file, and TensorBoard if asked for."""
     loggers = [hparams["train_logger"]]
     if settings["tensorboard"]:
-        try:
-            loggers.append(
-                sb.utils.train_logger.TensorboardTrainLogger(
-                    f"{settings['output_folder']}/tensorboard"
-                )
-            )
-        except ImportError as error:
-            raise MissingPackageError(
-                "tensorboard is True and not installed: pip install tensorboard"
-            ) from error
+        folder = f"{settings['output_folder']}/tensorboard"
+        loggers.append(EpochCurves(folder))
     return loggers
 
 
