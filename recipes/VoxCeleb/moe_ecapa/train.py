@@ -192,21 +192,14 @@ def finish(settings, device):
     logger.info(say(metrics))
 
 
-def main(arguments):
-    """Run the recipe; returns nothing, raises InputError on bad input."""
-    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
-    hparams_file, settings, overrides, source = read_all(
-        hparams_file, overrides
-    )
-    if settings["keep_freed_memory"]:
-        keep_freed_memory()
-    ddp_init_group(run_opts)
-    check_same_model(settings)
-    teacher = find_teacher(settings)
-    run_on_main(prepare, args=[settings, teacher])
-    settings, overrides = count_data(
-        settings, overrides, teacher, count_processes()
-    )
+def build(hparams_file, settings, overrides, source):
+    """Objects of the yaml, in an output folder that fits them.
+
+    Raises
+    ------
+    InputError
+        If the folder's checkpoints are of another training.
+    """
     # Built before the folder's hyperparams.yaml is written over
     with open(hparams_file, encoding="utf-8") as file:
         hparams = load_hyperpyyaml(file, overrides)
@@ -221,6 +214,18 @@ def main(arguments):
         settings["save_folder"],
     )
     start_weights(hparams, settings, source)
+    return hparams
+
+
+def run(run_opts, hparams_file, settings, overrides, source):
+    """Prepare, train, export and verify."""
+    check_same_model(settings)
+    teacher = find_teacher(settings)
+    run_on_main(prepare, args=[settings, teacher])
+    settings, overrides = count_data(
+        settings, overrides, teacher, count_processes()
+    )
+    hparams = build(hparams_file, settings, overrides, source)
     modules = dict(hparams["modules"])
     if teacher is None:
         del modules["distillation"]
@@ -239,6 +244,22 @@ def main(arguments):
         logger.info("debug run: nothing is verified or exported")
         return
     run_on_main(finish, args=[settings, brain.device])
+
+
+def main(arguments):
+    """Run the recipe; returns nothing, raises InputError on bad input."""
+    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
+    hparams_file, settings, overrides, source = read_all(
+        hparams_file, overrides
+    )
+    if settings["keep_freed_memory"]:
+        keep_freed_memory()
+    ddp_init_group(run_opts)
+    try:
+        run(run_opts, hparams_file, settings, overrides, source)
+    finally:
+        if dist.is_initialized():  # its threads would abort the exit
+            dist.destroy_process_group()
 
 
 if __name__ == "__main__":
