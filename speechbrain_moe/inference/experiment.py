@@ -56,13 +56,15 @@ class Experiment(NamedTuple):
     meta: dict
 
 
-def read_experiment(folder):
+def read_experiment(folder, checkpoint=None):
     """Load the checkpoint of a training folder with the lowest dev EER.
 
     Arguments
     ---------
     folder : str or Path
         The ``output_folder`` of a training.
+    checkpoint : str, optional
+        Name of another checkpoint to take, such as ``CKPT+average``.
 
     Returns
     -------
@@ -78,12 +80,7 @@ def read_experiment(folder):
     """
     folder = Path(folder)
     graph = read_graph(folder / HPARAMS_FILE)
-    found = best_checkpoint(folder / "save")
-    if found is None:
-        raise PackageError(
-            f"{folder / 'save'} holds no checkpoint with a dev_eer: train "
-            "for an epoch first"
-        )
+    found = find_checkpoint(folder / "save", checkpoint)
     states = {name: read_weights(found, name) for name in WEIGHTS}
     labels_file = folder / "save" / LABELS_FILE
     keep_recorded_speakers(graph, states["classifier"], labels_file)
@@ -91,27 +88,63 @@ def read_experiment(folder):
     return Experiment(graph, hparams, found.path.name, dict(found.meta))
 
 
-def best_checkpoint(folder):
-    """The checkpoint with the lowest dev EER, an average of others included.
+def list_checkpoints(folder):
+    """Checkpoints of whole epochs, and the average, lowest dev EER first.
 
     Arguments
     ---------
-    folder : Path
+    folder : str or Path
         The save_folder of a training.
 
     Returns
     -------
-    Checkpoint
-        None if there is none.
+    list of Checkpoint
+        Those that are whole and say their ``dev_eer``.
     """
-    places = [place for place in (folder, folder / AVERAGE) if place.is_dir()]
+    places = [Path(folder), Path(folder) / AVERAGE]
     found = [
         checkpoint
         for place in places
+        if place.is_dir()
         for checkpoint in WholeCheckpointer(place).list_checkpoints()
         if "dev_eer" in checkpoint.meta
     ]
-    return min(found, key=lambda one: one.meta["dev_eer"], default=None)
+    return sorted(found, key=lambda one: one.meta["dev_eer"])
+
+
+def find_checkpoint(folder, name=None):
+    """The checkpoint with the lowest dev EER, or the one with a name.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The save_folder of a training.
+    name : str, optional
+        Name of the checkpoint's folder.
+
+    Returns
+    -------
+    Checkpoint
+        As SpeechBrain's Checkpointer lists it.
+
+    Raises
+    ------
+    PackageError
+        If there is none, or none of that name.
+    """
+    found = list_checkpoints(folder)
+    if not found:
+        raise PackageError(
+            f"{folder} holds no checkpoint with a dev_eer: train for an epoch "
+            "first"
+        )
+    for checkpoint in found:
+        if name in (None, checkpoint.path.name):
+            return checkpoint
+    raise PackageError(
+        f"{folder} holds no checkpoint {name}; there are "
+        f"{', '.join(one.path.name for one in found)}"
+    )
 
 
 def read_weights(checkpoint, name):

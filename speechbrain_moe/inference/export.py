@@ -34,7 +34,7 @@ SpeakerRecognition.from_hparams(source=<this folder>)
 """
 
 
-def load_encoder(folder, device="cpu"):
+def load_encoder(folder, device="cpu", checkpoint=None):
     """A stock SpeakerRecognition from a training folder or a package.
 
     Arguments
@@ -44,6 +44,8 @@ def load_encoder(folder, device="cpu"):
         exported package.
     device : str
         Where to put it.
+    checkpoint : str, optional
+        Of a training, the name of another checkpoint.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def load_encoder(folder, device="cpu"):
         return SpeakerRecognition.from_hparams(
             source=str(folder), run_opts=run_opts
         )
-    hparams = read_experiment(folder).hparams
+    hparams = read_experiment(folder, checkpoint).hparams
     return SpeakerRecognition(
         modules=hparams["modules"], hparams=hparams, run_opts=run_opts
     )

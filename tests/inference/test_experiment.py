@@ -136,3 +136,10 @@ def test_yaml_of_another_recipe_is_refused(tmp_path):
     (tmp_path / "hyperparams.yaml").write_text("seed: 1\n")
     with pytest.raises(PackageError, match="has no model section"):
         read_experiment(tmp_path)
+
+
+def test_another_checkpoint_is_read_by_its_name(training):
+    assert read_experiment(training).checkpoint == "CKPT+best"
+    assert read_experiment(training, "CKPT+worse").checkpoint == "CKPT+worse"
+    with pytest.raises(PackageError, match="no checkpoint CKPT.x; .*worse"):
+        read_experiment(training, "CKPT+x")

@@ -10,7 +10,7 @@ from tiny_corpus import TINY, arguments, write_corpus
 from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.experiment import (
-    best_checkpoint,
+    find_checkpoint,
     read_experiment,
 )
 
@@ -66,7 +66,7 @@ def test_the_lowest_dev_eer_is_taken_average_or_not(first, tmp_path):
         yaml.write_text("\n".join([*lines, f"dev_eer: {eer}"]))
         sizes = yaml.with_name("sizes.json")
         sizes.write_text("{}")  # the test has changed the file
-        found = best_checkpoint(copy / "save")
+        found = find_checkpoint(copy / "save")
         assert (found.path.name == "CKPT+average") == name
     assert read_experiment(copy).checkpoint != "CKPT+average"
 

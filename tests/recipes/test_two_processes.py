@@ -10,7 +10,7 @@ import torch
 import verify
 from tiny_corpus import arguments
 
-from speechbrain_moe.inference.experiment import best_checkpoint
+from speechbrain_moe.inference.experiment import find_checkpoint
 from speechbrain_moe.training.data import read_table
 
 pytestmark = pytest.mark.slow
@@ -76,12 +76,12 @@ def test_shared_validation_gives_the_eer_of_one_process(
     out = trained / "out"
     trials = out / "save/dev_trials.txt"
     one = verify.verify(out, trials, corpus / "dev", tmp_path)
-    many = best_checkpoint(out / "save").meta
+    many = find_checkpoint(out / "save").meta
     assert one["eer"] == pytest.approx(many["dev_eer"], abs=1e-9)
 
 
 def test_checkpoint_says_how_many_processes_there_were(trained):
-    meta = best_checkpoint(trained / "out/save").meta
+    meta = find_checkpoint(trained / "out/save").meta
     assert meta["n_processes"] == 2
 
 
