@@ -19,7 +19,12 @@ from speechbrain_moe.training.values import check_values
 COUNTED = ("n_speakers", "steps_per_epoch", "teacher_dim")
 SPLIT_KEYS = ("seed", "speeds", "n_dev_speakers", "min_duration_s")
 # Another place for the same is fine; with it or without is not
-GIVEN_KEYS = ("teacher_embeddings", "unlabelled_folder", "finetune_from")
+GIVEN_KEYS = (
+    "teacher_embeddings",
+    "unlabelled_folder",
+    "finetune_from",
+    "shards",
+)
 
 
 def read_settings(hparams_file, overrides):

@@ -30,6 +30,7 @@ WHOLE = {
     "expert_se_channels": 1,
     "max_skipped_steps": 1,
     "n_averaged": 1,
+    "n_shuffled": 1,
     "n_warmup_steps": 0,
     "n_noises": 1,
     "n_rooms": 1,
@@ -75,6 +76,7 @@ SOURCES = (
     "unlabelled_folder",
     "init_from",
     "finetune_from",
+    "shards",
 )
 TEACHING = ("distill_weight", "pairwise_weight")
 

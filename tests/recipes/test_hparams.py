@@ -21,6 +21,7 @@ FILES = [path for path in EVERY_FILE if path not in STAGES]
 READERS = (
     RECIPE / "train.py",
     RECIPE / "speaker_brain.py",
+    RECIPE / "training_data.py",
     Path(training_lists.__file__),
     Path(verify.__file__),
     Path(brain_module.__file__),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import train
+from make_shards import make_shards
 from tiny_corpus import arguments
 
 from speechbrain_moe import checkpoints
@@ -96,6 +97,31 @@ def test_losses_after_kill_9_are_those_of_an_unbroken_training(
     finish(start(losses, given))
     assert read(losses) == wanted
     assert (tmp_path / "out/train_log.txt").read_text() == log
+
+
+@pytest.mark.slow
+def test_a_training_from_shards_goes_on_to_the_bit_too(
+    corpus, small_yaml, tmp_path
+):
+    pytest.importorskip("webdataset")
+    lists = tmp_path / "lists"  # of any training of this data and seed
+    train.main([*arguments(small_yaml, corpus, lists, **EVERYTHING), "--debug"])
+    packed = tmp_path / "shards"
+    make_shards(lists / "save", corpus / "dev", packed, utts_per_shard=7)
+    changes = {"n_epochs": 2, "shards": packed, "n_shuffled": 4}
+    losses, given = [], []
+    for name in ("unbroken", "killed"):
+        out = tmp_path / name
+        losses.append(out.with_suffix(".txt"))
+        given.append(
+            arguments(small_yaml, corpus, out, **{**EVERYTHING, **changes})
+        )
+    finish(start(losses[0], given[0]))
+    given[1].append("--ckpt_interval_steps=2")
+    kill_at(start(losses[1], given[1]), losses[1], random.randint(3, 9))
+    finish(start(losses[1], given[1]))
+    assert len(read(losses[0])) == 2 * N_STEPS
+    assert read(losses[1]) == read(losses[0])
 
 
 def test_a_checkpoint_cut_off_is_skipped_for_the_one_before(

@@ -22,6 +22,7 @@ from hyperpyyaml import load_hyperpyyaml
 from speaker_brain import SpeakerBrain
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
+from training_data import make_dev, make_train
 from training_lists import find_teacher, prepare
 from verify import say, verify
 
@@ -35,13 +36,6 @@ from speechbrain_moe.inference.finetune import (
 )
 from speechbrain_moe.inference.init_from import init_experts
 from speechbrain_moe.scoring.trials import read_trials
-from speechbrain_moe.training.crops import CropMaker
-from speechbrain_moe.training.data import (
-    train_dataset,
-    training_rows,
-    utterance_dataset,
-)
-from speechbrain_moe.training.draws import Draws
 from speechbrain_moe.training.epoch_log import EpochCurves
 from speechbrain_moe.training.labels import fill_labels
 from speechbrain_moe.training.memory import keep_freed_memory
@@ -118,45 +112,16 @@ def make_loggers(hparams, settings):
     return loggers
 
 
-def make_dev(settings):
-    """This process's share of the dev utterances."""
-    process = dist.get_rank() if dist.is_initialized() else 0
-    return utterance_dataset(
-        f"{settings['save_folder']}/dev.csv",
-        settings["train_folder"],
-        settings["sample_rate"],
-        process,
-        count_processes(),
-    )
-
-
 def fit(brain, settings, teacher):
     """Train to the last epoch, from the last checkpoint if there is one."""
-    hparams, save_folder = brain.hparams, settings["save_folder"]
-    folder, rate = settings["train_folder"], settings["sample_rate"]
-    labels = hparams.label_encoder
     fill_labels(
-        labels, settings["speakers"], f"{save_folder}/label_encoder.txt"
+        brain.hparams.label_encoder,
+        settings["speakers"],
+        f"{settings['save_folder']}/label_encoder.txt",
     )
-    rows = training_rows(f"{save_folder}/train.csv", folder)
-    if settings["unlabelled_folder"] is not None:
-        rows |= training_rows(
-            f"{save_folder}/unlabelled.csv", settings["unlabelled_folder"]
-        )
-    brain.draws = Draws(settings["seed"])
-    make_crop = CropMaker(
-        labels,
-        settings["crop_s"],
-        settings["speeds"],
-        rate,
-        brain.draws,
-        teacher,
-        [row["path"] for row in rows.values()],
-    )
-    train = train_dataset(rows, make_crop)
-    dev = make_dev(settings)
+    train, dev = make_train(brain, settings, teacher), make_dev(settings)
     brain.fit(
-        hparams.epoch_counter,
+        brain.hparams.epoch_counter,
         train,
         dev,
         train_loader_kwargs={

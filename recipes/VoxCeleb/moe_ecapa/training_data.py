@@ -1,0 +1,99 @@
+"""The data of a training: crops from files or shards, whole dev utterances.
+
+ * files and shards give the same items, drawn in the same way
+ * each process has its share of both; of an epoch's utterances each is seen
+   once, but for the rest that fills no batch
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import torch.distributed as dist
+
+from speechbrain_moe.checkpoints import count_processes
+from speechbrain_moe.training.crops import CropMaker
+from speechbrain_moe.training.data import (
+    train_dataset,
+    training_rows,
+    utterance_dataset,
+)
+from speechbrain_moe.training.draws import Draws
+from speechbrain_moe.training.shard_index import read_index
+from speechbrain_moe.training.shards import ShardDataset, ShardLoader
+
+
+def make_train(brain, settings, teacher):
+    """Crops to train on; their draws follow the brain's epochs.
+
+    Arguments
+    ---------
+    brain : SpeakerBrain
+        Is given ``draws``, and with shards a recoverable.
+    settings : dict
+        Values by key, counts included.
+    teacher : Teacher or None
+        What ``find_teacher`` returned.
+
+    Returns
+    -------
+    DynamicItemDataset or ShardLoader
+        For ``Brain.fit``.
+
+    Raises
+    ------
+    InputError
+        If a list, a shard or the teacher does not fit.
+    """
+    folders = {"train": settings["train_folder"]}
+    if settings["unlabelled_folder"] is not None:
+        folders["unlabelled"] = settings["unlabelled_folder"]
+    lists = [f"{settings['save_folder']}/{name}.csv" for name in folders]
+    rows = {}
+    for path, folder in zip(lists, folders.values()):
+        rows |= training_rows(path, folder)
+    brain.draws = Draws(settings["seed"])
+    make_crop = CropMaker(
+        brain.hparams.label_encoder,
+        settings["crop_s"],
+        settings["speeds"],
+        settings["sample_rate"],
+        brain.draws,
+        teacher,
+        [row["path"] for row in rows.values()],
+    )
+    if settings["shards"] is None:
+        return train_dataset(rows, make_crop)
+    dataset = ShardDataset(
+        read_index(settings["shards"], lists),
+        make_crop,
+        settings["batch_size"],
+        settings["train_folder"],
+        settings["unlabelled_folder"],
+        settings["n_shuffled"],
+    )
+    loader = ShardLoader(dataset, settings["num_workers"])
+    brain.checkpointer.add_recoverable("shards", loader)
+    return loader
+
+
+def make_dev(settings):
+    """This process's share of the dev utterances.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+
+    Returns
+    -------
+    DynamicItemDataset
+        Whole utterances.
+    """
+    process = dist.get_rank() if dist.is_initialized() else 0
+    return utterance_dataset(
+        f"{settings['save_folder']}/dev.csv",
+        settings["train_folder"],
+        settings["sample_rate"],
+        process,
+        count_processes(),
+    )
