@@ -117,7 +117,7 @@ def test_a_training_from_shards_goes_on_to_the_bit_too(
             arguments(small_yaml, corpus, out, **{**EVERYTHING, **changes})
         )
     finish(start(losses[0], given[0]))
-    given[1].append("--ckpt_interval_steps=2")
+    given[1] += ["--ckpt_interval_minutes=0", "--ckpt_interval_steps=2"]
     kill_at(start(losses[1], given[1]), losses[1], random.randint(3, 9))
     finish(start(losses[1], given[1]))
     assert len(read(losses[0])) == 2 * N_STEPS
