@@ -28,7 +28,7 @@ from speechbrain_moe.scoring.trials import Trials, check_sides
 logger = logging.getLogger(__name__)
 
 BLOCK = 256  # files compared with the cohort at a time: 12 MB at 6 000
-MIN_STD = 1e-3  # of cosines; real cohorts have 0.02 to 0.1
+MIN_STD = 1e-3  # of cosines; 6 000 random 192-d vectors give 0.02
 
 
 class CohortStatistics(NamedTuple):
@@ -63,6 +63,12 @@ class CohortStatistics(NamedTuple):
         -------
         CohortStatistics
             mean and std, [n] each.
+
+        Example
+        -------
+        >>> table = CohortStatistics(np.array([0.2, 0.3]), np.array([1, 2]))
+        >>> table.of([1, 1]).mean
+        array([0.3, 0.3])
         """
         return CohortStatistics(self.mean[rows], self.std[rows])
 
@@ -145,7 +151,7 @@ def as_norm(
     Raises
     ------
     InputError
-        If shapes differ.
+        If shapes differ or a result is not finite; names the trial.
 
     Example
     -------
@@ -160,9 +166,11 @@ def as_norm(
             f"{len(scores)} scores for statistics of {len(enrol.mean)} and "
             f"{len(test.mean)} sides; give those of each trial, see of()"
         )
-    return 0.5 * (
+    normalised = 0.5 * (
         (scores - enrol.mean) / enrol.std + (scores - test.mean) / test.std
     )
+    _check_finite(normalised)
+    return normalised
 
 
 def as_norm_trials(
@@ -205,6 +213,16 @@ def as_norm_trials(
     statistics = _nearest_statistics(units, cohort, top_n)
     enrol, test = map(statistics.of, sides)
     return NormalisedScores(cosine, as_norm(cosine, enrol, test))
+
+
+def _check_finite(normalised):
+    """Refuse NaN and Inf, and name the first trial that has one."""
+    finite = np.isfinite(normalised)
+    if not finite.all():
+        raise InputError(
+            f"trial {int(np.argmin(finite))} is not finite after AS-norm; "
+            "its score must be finite, its std finite and above 0"
+        )
 
 
 def _nearest_statistics(units, cohort, top_n):

@@ -191,6 +191,16 @@ def test_statistics_that_are_not_of_the_trials_are_refused():
         as_norm([0.1, 0.2], table, table)
 
 
+@pytest.mark.parametrize("part", ["score", "mean", "std"])
+def test_nan_in_any_part_is_refused_by_its_trial(part):
+    parts = {name: np.ones(3) for name in ("score", "mean", "std")}
+    parts[part][2] = np.nan
+    score = parts.pop("score")
+    side = CohortStatistics(np.zeros(3), np.ones(3))
+    with pytest.raises(InputError, match="trial 2 is not finite"):
+        as_norm(score, side, CohortStatistics(**parts))
+
+
 def test_trials_whose_sides_differ_in_length_are_refused():
     files, trials, cohort = draw(10)
     with pytest.raises(TrialListError, match="79 test"):
