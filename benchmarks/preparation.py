@@ -35,6 +35,7 @@ RECIPE = Path(__file__).parents[1] / "recipes" / "VoxCeleb" / "moe_ecapa"
 sys.path.insert(0, str(RECIPE))
 
 import voxceleb_decode  # noqa: E402
+import voxceleb_headers  # noqa: E402
 import voxceleb_scan  # noqa: E402
 from voxceleb_counts import KNOWN  # noqa: E402
 from voxceleb_prepare import prepare_voxceleb  # noqa: E402
@@ -86,7 +87,7 @@ def link_speaker(folder, speaker, suffix, n_utts):
 
 
 def prepare_here(folder):
-    """Prepare twice; seconds of both, peak MB of this and of a worker."""
+    """Prepare twice; seconds of both, and peak MB."""
     times = []
     for _ in range(2):
         begin = time.perf_counter()
@@ -96,29 +97,48 @@ def prepare_here(folder):
             trial_lists=[folder / "veri_test2.txt"],
         )
         times.append(time.perf_counter() - begin)
-    own, workers = (
-        resource.getrusage(who).ru_maxrss / 1024
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    own_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "first_s": times[0],
         "second_s": times[1],
-        "own_mb": own,
-        "worker_mb": workers,
+        "own_mb": own_kb / 1024,
     }
 
 
-def report_scale(folder, n_files):
+def worker_mb(tree, files):
+    """Peak MB of a worker with its share of files.
+
+    Not by getrusage: that counts what the parent had at the fork, too.
+    """
+    code = (
+        "import runpy, sys, pathlib; "
+        f"runpy.run_path({voxceleb_headers.__file__!r}, run_name='__main__'); "
+        "print(pathlib.Path('/proc/self/status').read_text(), file=sys.stderr)"
+    )
+    question = {"folder": str(tree), "files": files[-voxceleb_scan.CHUNK :]}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    peak_kb = done.stderr.split("VmHWM:")[1].split()[0]
+    return int(peak_kb) / 1024
+
+
+def report_scale(folder, files):
     """Print the table of the whole tree."""
     command = [sys.executable, __file__, "--one", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     found = json.loads(done.stdout)
-    print(f"| {n_files} files | s | files a second |\n| --- | --- | --- |")
+    print(f"| {len(files)} files | s | files a second |\n| --- | --- | --- |")
     for name, key in (("prepared", "first_s"), ("again", "second_s")):
-        print(f"| {name} | {found[key]:.0f} | {n_files / found[key]:.0f} |")
+        print(f"| {name} | {found[key]:.0f} | {len(files) / found[key]:.0f} |")
+    each_mb = worker_mb(folder / "tree", files)
     print(
-        f"\npeak memory: {found['own_mb']:.0f} MB, and "
-        f"{found['worker_mb']:.0f} MB for each of {os.cpu_count()} workers",
+        f"\npeak memory: {found['own_mb']:.0f} MB, and {each_mb:.0f} MB for "
+        f"each of {os.cpu_count()} workers",
         flush=True,
     )
 
@@ -212,7 +232,7 @@ def main():
         folder = Path(folder)
         make_tree(folder, given.share)
         files = voxceleb_scan.list_files(folder / "tree")
-        report_scale(folder, len(files))
+        report_scale(folder, files)
         report_headers(folder / "tree", files, given.n_runs)
         if given.decoders:
             report_decoders(folder, given.n_runs)

@@ -4,8 +4,8 @@
 * Headers only; a flac is also asked for its last frame, since a cut one
   still states its full length.
 * Run as a script it is one worker of several: a question on stdin, an answer
-  on stdout. Threads are slower than no threads at this (the interpreter's
-  lock); importing no more than this does, a worker starts in 0.2 s.
+  on stdout. Processes, since on idle cores threads lose to none at this (the
+  interpreter's lock); a worker imports so little that it starts in 0.2 s.
 
 Authors
  * The speechbrain_moe developers 2026
