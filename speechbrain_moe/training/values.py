@@ -141,6 +141,10 @@ def check_paths(settings):
     for key in settings.keys() & set(SOURCES):
         if not (settings[key] is None or isinstance(settings[key], str)):
             refuse(key, settings[key], "a path, or null")
+    lists = settings.get("trial_list")
+    each = lists if is_list(lists) else [lists or ""]
+    if not (each and all(isinstance(path, str) for path in each)):
+        refuse("trial_list", lists, "a path, a URL, a list of them, or null")
     if "output_folder" in settings and "save_folder" in settings:
         wanted = Path(settings["output_folder"]) / "save"
         if Path(settings["save_folder"]) != wanted:

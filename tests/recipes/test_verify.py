@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -217,12 +218,13 @@ def test_list_and_folder_are_those_of_the_training_unless_given(
     training, corpus
 ):
     given = {"source": training, "trial_list": None, "audio_folder": None}
-    found = command.given_list(given)
-    assert found == (str(corpus / LIST), str(corpus / "test"))
+    given["out"] = None
+    found = command.given_lists(given)
+    assert found == ([corpus / LIST], str(corpus / "test"))
     given |= {"trial_list": "a", "audio_folder": "b"}
-    assert command.given_list(given) == ("a", "b")
+    assert command.given_lists(given) == ([Path("a")], "b")
     with pytest.raises(InputError, match="give the audio folder"):
-        command.given_list({**given, "audio_folder": None})
+        command.given_lists({**given, "audio_folder": None})
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from speaker_brain import SpeakerBrain
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 from training_data import make_dev, make_train
-from training_lists import find_teacher, prepare
+from training_lists import find_teacher, prepare, trial_lists
 from verify import say, verify
 
 from speechbrain_moe.checkpoints import count_processes
@@ -143,18 +143,19 @@ def finish(settings, device):
         settings["output_folder"], settings["package_folder"]
     )
     logger.info("exported to %s", package)
-    trial_list, folder = settings["trial_list"], settings["trial_folder"]
-    if trial_list is None:
+    lists, folder = trial_lists(settings), settings["trial_folder"]
+    if not lists:
         logger.warning(
             "trial_list is null: reporting on the dev speakers, by which the "
             "checkpoint was chosen; on other speakers expect a higher EER"
         )
-        trial_list = f"{settings['save_folder']}/dev_trials.txt"
+        lists = [f"{settings['save_folder']}/dev_trials.txt"]
         folder = settings["train_folder"]
-    metrics = verify(
-        settings["output_folder"], trial_list, folder, device=device
-    )
-    logger.info(say(metrics))
+    for trial_list in lists:
+        metrics = verify(
+            settings["output_folder"], trial_list, folder, device=device
+        )
+        logger.info(say(metrics))
 
 
 def build(hparams_file, settings, overrides, source):

@@ -9,6 +9,7 @@ Authors
 
 from pathlib import Path
 
+from trial_sources import trial_paths
 from voxceleb_prepare import prepare_voxceleb
 
 from speechbrain_moe.scoring.speakers import check_labels
@@ -20,22 +21,28 @@ from speechbrain_moe.training.teacher import read_teacher
 from speechbrain_moe.training.unlabelled import list_unlabelled
 
 
+def trial_lists(settings):
+    """Paths of the trial lists that are reported on, fetched if need be."""
+    folder = Path(settings["save_folder"]) / "lists"
+    return trial_paths(settings["trial_list"], folder)
+
+
 def find_teacher(settings):
     """Embeddings to distil from, none of the trial list, or None."""
     if settings["teacher_embeddings"] is None:
         return None
     tested = []
-    if settings["trial_list"]:
-        trials = read_trials(settings["trial_list"])
-        tested = [*trials.enrol, *trials.test]
+    for path in trial_lists(settings):
+        trials = read_trials(path)
+        tested += [*trials.enrol, *trials.test]
     return read_teacher(settings["teacher_embeddings"], tested)
 
 
 def prepare(settings, teacher):
     """Write the lists, noises and rooms that training reads."""
-    lists = [settings["trial_list"]] if settings["trial_list"] else []
-    if lists:
-        trials = read_trials(lists[0])
+    lists = trial_lists(settings)
+    for path in lists:
+        trials = read_trials(path)
         check_labels(trials)
         check_trial_files(trials, settings["trial_folder"], "trial_folder")
     prepare_voxceleb(

@@ -17,21 +17,18 @@ Authors
 """
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
-import torch
 from extract import device_of_process
 from scoring_data import Files, training_settings
 from scoring_run import Chain, run_chain
 from step_metrics import measure, steps_table
+from trial_sources import trial_paths
 from trial_subgroups import check_columns
-from verify_results import write_chain, write_results
+from verify_results import describe, write_chain, write_results
 
-from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.cost import count_cost
 from speechbrain_moe.inference.export import is_package, load_encoder
 from speechbrain_moe.inference.extract import embed_files
 from speechbrain_moe.inference.sharded_extraction import share_of_process
@@ -73,61 +70,14 @@ def score_trials(encoder, trials, audio_folder):
     return trial_scores(embeddings, paths, trials)
 
 
-def describe(encoder, source):
-    """What was scored: size, work and origin of the encoder.
-
-    Arguments
-    ---------
-    encoder : SpeakerRecognition
-        The encoder.
-    source : str or Path
-        Folder it came from.
-
-    Returns
-    -------
-    dict
-        Folder name, device, parameters (total, active for one utterance),
-        multiply-accumulates for 3 s, version and commit.
-    """
-    cost = count_cost(
-        encoder.mods.embedding_model, n_mels=encoder.hparams.n_mels
-    )
-    return {
-        "encoder": Path(source).resolve().name,
-        "device": device_name(encoder.device),
-        "params": cost.params,
-        "active_params": cost.active_params,
-        "active_macs_3s": cost.active_macs,
-        "normalisation": "none",
-        "version": __version__,
-        "commit": git_commit(),
-    }
-
-
-def device_name(device):
-    """Name of the device, such as "CPU, 2 threads"."""
-    if str(device).startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    n_threads = torch.get_num_threads()
-    return f"CPU, {n_threads} thread{'s' * (n_threads > 1)}"
-
-
-def git_commit():
-    """Commit of the checkout this file stands in, or "unknown"."""
-    try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-        )
-    except OSError:  # no git here
-        return "unknown"
-    return answer.stdout.strip() or "unknown"
-
-
 def verify(
-    source, trial_list, audio_folder, out_folder=None, device="cpu", chain=None
+    source,
+    trial_list,
+    audio_folder,
+    out_folder=None,
+    device="cpu",
+    chain=None,
+    checkpoint=None,
 ):
     """Score a trial list and write what came out.
 
@@ -146,6 +96,8 @@ def verify(
         Where to compute.
     chain : Chain, optional
         How to go on from the raw cosine, which is all there is without it.
+    checkpoint : str, optional
+        Of a training, the name of another checkpoint than the best.
 
     Returns
     -------
@@ -162,7 +114,7 @@ def verify(
     check_trial_files(trials, audio_folder, "the audio folder")
     if chain is not None:
         check_columns(chain.metadata, chain.columns)
-    encoder = load_encoder(source, device)
+    encoder = load_encoder(source, device, checkpoint)
     # A package holds nothing but its own files: an export replaces it
     source = Path(source).resolve()
     beside = source.parent if is_package(source) else source
@@ -212,8 +164,8 @@ def say(metrics):
     )
 
 
-def given_list(given):
-    """Trial list and audio folder: as given, or those of the training.
+def given_lists(given):
+    """Trial lists and audio folder: as given, or those of the training.
 
     Arguments
     ---------
@@ -222,26 +174,30 @@ def given_list(given):
 
     Returns
     -------
-    tuple of str
-        Paths of list and folder.
+    list of Path
+        The lists, fetched where need be.
+    str
+        The folder.
 
     Raises
     ------
     InputError
         If one is given without the other, or the training names no list.
     """
-    if given["trial_list"] and given["audio_folder"]:
-        return given["trial_list"], given["audio_folder"]
+    source, folder = given["source"], given["audio_folder"]
+    if given["trial_list"] and folder:
+        place = Path(given["out"] or ".") / "lists"
+        return trial_paths(given["trial_list"], place), folder
     if given["trial_list"]:
         raise InputError("give the audio folder of the trial list too")
-    settings = training_settings(given["source"])
-    trial_list, folder = settings["trial_list"], settings["trial_folder"]
-    if not isinstance(trial_list, str):
+    settings = training_settings(source)
+    lists = trial_paths(settings["trial_list"], Path(source) / "save/lists")
+    if not lists:
         raise InputError(
-            f"trial_list of {given['source']} is {trial_list!r}: give a trial "
-            "list and its audio folder"
+            f"trial_list of {source} is null: give a trial list and its audio "
+            "folder"
         )
-    return trial_list, folder
+    return lists, settings["trial_folder"]
 
 
 def build_parser():
@@ -249,9 +205,10 @@ def build_parser():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("source", help="training or package folder")
-    add("trial_list", nargs="?", help="default: that of the training")
+    add("trial_list", nargs="?", help="path or URL; default: the training's")
     add("audio_folder", nargs="?", help="where the list's files are")
     add("--out", help="default: a folder named after the list")
+    add("--checkpoint", help="of a training; default: the lowest dev EER")
     add("--device", default="cpu", help="cpu, cuda:0; cuda: one a process")
     add("--cosine_only", action="store_true", help="raw cosine and no more")
     add("--cohort", help="cohort.npz, in place of the training's speakers")
@@ -268,26 +225,27 @@ def main():
     """Command line."""
     given = vars(build_parser().parse_args())
     try:
-        trial_list, folder = given_list(given)
+        lists, folder = given_lists(given)
         chain = None
         if not given["cosine_only"]:
             options = {k: v for k, v in given.items() if k in Chain._fields}
             chain = Chain(**options, share=share_of_process())
-        metrics = verify(
-            given["source"],
-            trial_list,
-            folder,
-            given["out"],
-            device_of_process(given["device"]),
-            chain,
-        )
+        device = device_of_process(given["device"])
+        rest = (folder, given["out"], device, chain, given["checkpoint"])
+        for trial_list in lists:
+            show(verify(given["source"], trial_list, *rest))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    if metrics is not None:
-        print(say(metrics))
-        if "steps" in metrics:
-            print(steps_table(metrics["steps"]), end="")
+
+
+def show(metrics):
+    """Print what came out; processes that only helped print nothing."""
+    if metrics is None:
+        return
+    print(say(metrics))
+    if "steps" in metrics:
+        print(steps_table(metrics["steps"]), end="")
 
 
 if __name__ == "__main__":

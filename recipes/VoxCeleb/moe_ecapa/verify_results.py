@@ -11,12 +11,17 @@ Authors
 
 import json
 import logging
+import subprocess
+from pathlib import Path
 
+import torch
 from scoring_files import write_learnt
 from step_metrics import STEPS, measure_steps
 from trial_subgroups import file_values, subgroup_tables, write_subgroups
 
+from speechbrain_moe import __version__
 from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.cost import count_cost
 from speechbrain_moe.report.det import plot_det
 from speechbrain_moe.scoring.metrics import det_curve
 
@@ -99,3 +104,56 @@ def write_chain(out_folder, trials, scored, metadata=None, columns=()):
         "n_cohort_speakers": n_cohort,
         "learnt_from": scored.learnt.about,
     }
+
+
+def describe(encoder, source):
+    """What was scored: size, work and origin of the encoder.
+
+    Arguments
+    ---------
+    encoder : SpeakerRecognition
+        The encoder.
+    source : str or Path
+        Folder it came from.
+
+    Returns
+    -------
+    dict
+        Folder name, device, parameters (total, active for one utterance),
+        multiply-accumulates for 3 s, version and commit.
+    """
+    cost = count_cost(
+        encoder.mods.embedding_model, n_mels=encoder.hparams.n_mels
+    )
+    return {
+        "encoder": Path(source).resolve().name,
+        "device": device_name(encoder.device),
+        "params": cost.params,
+        "active_params": cost.active_params,
+        "active_macs_3s": cost.active_macs,
+        "normalisation": "none",
+        "version": __version__,
+        "commit": git_commit(),
+    }
+
+
+def device_name(device):
+    """Name of the device, such as "CPU, 2 threads"."""
+    if str(device).startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    n_threads = torch.get_num_threads()
+    return f"CPU, {n_threads} thread{'s' * (n_threads > 1)}"
+
+
+def git_commit():
+    """Commit of the checkout this file stands in, or "unknown"."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+        )
+    except OSError:  # no git here
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
