@@ -1,10 +1,12 @@
 """A training, its average, its large-margin stage, other speakers."""
 
+import json
 import shutil
 
 import pytest
 import torch
 import train
+from stages_table import main, stage_rows
 from tiny_corpus import TINY, arguments, write_corpus
 
 from speechbrain_moe.checkpoints import WholeCheckpointer
@@ -137,3 +139,20 @@ def test_a_typing_error_in_the_source_is_named(corpus, recipe_folder, tmp_path):
     yaml = recipe_folder / "hparams/large_margin_small.yaml"
     with pytest.raises(InputError, match="finetune_from: .*nowhere"):
         train.main(stage(yaml, corpus, tmp_path / "nowhere"))
+
+
+def test_table_has_a_row_for_the_best_and_for_the_average(first, second):
+    for folder, name in ((first, "1 s crops"), (second, "1.2 s crops")):
+        rows = stage_rows(folder)
+        assert len(rows) == 2 and all(name in row[0] for row in rows)
+        assert sum("average" in row[0] for row in rows) == 1
+        assert sum(row[0].startswith("**") for row in rows) == 1
+        chosen = next(row for row in rows if row[0].startswith("**"))
+        metrics = json.loads((folder / "veri_test/metrics.json").read_text())
+        assert chosen[2].startswith(f"{metrics['eer']:.2f} [")
+
+
+def test_table_asks_for_the_scoring_steps_that_it_lacks(second, capsys):
+    with pytest.raises(SystemExit):
+        main([str(second)])
+    assert "run python verify.py" in capsys.readouterr().err
