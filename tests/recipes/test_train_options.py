@@ -23,6 +23,8 @@ OPTIONS = {
     "balance_bias_rate": 0.01,
     "temperature_start": 2.0,
     "batch_size": 7,
+    "n_subcentres": 3,
+    "n_hard_speakers": 2,
 }
 N_LABELLED, N_TAUGHT = 30, 5
 
@@ -131,3 +133,21 @@ def test_experts_start_from_a_dense_training(
     for expert in experts:
         for key, weight in wanted.named_parameters():
             assert torch.allclose(expert.get_parameter(key), weight, atol=1e-6)
+
+
+def test_sgd_is_a_change_of_the_yaml_alone(
+    corpus, small_yaml, recipe_folder, tmp_path
+):
+    text = small_yaml.read_text()
+    old = "opt_class: !name:torch.optim.AdamW\n"
+    assert old in text
+    new = "opt_class: !name:torch.optim.SGD\n    momentum: 0.9\n"
+    graph = (recipe_folder / "../../../hparams/moe_ecapa.yaml").resolve()
+    text = text.replace("../../../../hparams/moe_ecapa.yaml", str(graph))
+    yaml = tmp_path / "sgd.yaml"
+    yaml.write_text(text.replace(old, new))
+    out = tmp_path / "out"
+    train.main(arguments(yaml, corpus, out, lr=0.1))
+    (saved,) = (out / "save").glob("CKPT+*")
+    state = torch.load(saved / "optimizer.ckpt")["state"]
+    assert all("momentum_buffer" in one for one in state.values())
