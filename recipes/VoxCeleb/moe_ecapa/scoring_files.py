@@ -14,11 +14,61 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 from scoring_chain import Cohort, Learnt
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.scoring.calibration import Calibration
+
+
+def write_scores(path, trials, steps):
+    """Write a line for each trial: label, enrol, test, then its scores.
+
+    Arguments
+    ---------
+    path : Path
+        File to write; a comment in its first line names several scores.
+    trials : Trials
+        What was compared.
+    steps : dict of np.ndarray
+        Scores by name.
+    """
+    lines = [f"# label enrol test {' '.join(steps)}\n"] * (len(steps) > 1)
+    rows = zip(trials.labels, trials.enrol, trials.test, *steps.values())
+    for label, enrol, test, *scores in rows:
+        numbers = " ".join(f"{score:.6f}" for score in scores)
+        lines.append(f"{label} {enrol} {test} {numbers}\n")
+    write_whole(path, "".join(lines))
+
+
+def read_scores(path):
+    """Read what ``write_scores`` wrote of several scores.
+
+    Arguments
+    ---------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        label, enrol, test and a column for each score.
+
+    Raises
+    ------
+    InputError
+        If it is missing or holds one score alone.
+    """
+    path = Path(path)
+    mend = "run verify.py on the training, without --cosine_only"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; {mend}")
+    with open(path, encoding="utf-8") as file:
+        mark, *names = file.readline().split()
+    if mark != "#":
+        raise InputError(f"{path} holds one score alone; {mend}")
+    return pd.read_csv(path, sep=" ", comment="#", names=names)
 
 
 def write_cohort(path, cohort, model_key):

@@ -33,7 +33,12 @@ from scoring_data import (
     make_all,
     training_settings,
 )
-from scoring_files import read_cohort, read_learnt, write_cohort
+from scoring_files import (
+    read_cohort,
+    read_learnt,
+    write_cohort,
+    write_scores,
+)
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.embedding_shards import encoder_key
@@ -271,7 +276,10 @@ def learn_from_dev(encoder, source, data, cohort, chain):
     )
     if cohort is not None:
         check_cohort(cohort.speakers, trials)
-    learnt = learn(trials, score_columns(found, trials, cohort))
+    columns = score_columns(found, trials, cohort)
+    learnt = learn(trials, columns)
+    steps = step_scores(columns, learnt.calibrations)
+    write_scores(Path(source) / "embeddings/dev_scores.txt", trials, steps)
     origin = {
         "source": Path(source).resolve().name,
         "list": "pairs of save/dev.csv",

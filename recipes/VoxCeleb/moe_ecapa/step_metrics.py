@@ -24,6 +24,7 @@ STEPS = {
     "llr_cosine": "LLR of the cosine",
     "llr": "LLR",
     "llr_quality": "LLR, quality-aware",
+    "llr_fused": "LLR, fused",
 }
 COLUMNS = {
     "eer": "EER %",

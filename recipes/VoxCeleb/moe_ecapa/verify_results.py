@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 import torch
-from scoring_files import write_learnt
+from scoring_files import write_learnt, write_scores
 from step_metrics import STEPS, measure_steps
 from trial_subgroups import file_values, subgroup_tables, write_subgroups
 
@@ -42,12 +42,7 @@ def write_results(out_folder, trials, steps, metrics):
     metrics : dict
         What to put into metrics.json.
     """
-    lines = [f"# label enrol test {' '.join(steps)}\n"] * (len(steps) > 1)
-    rows = zip(trials.labels, trials.enrol, trials.test, *steps.values())
-    for label, enrol, test, *scores in rows:
-        numbers = " ".join(f"{score:.6f}" for score in scores)
-        lines.append(f"{label} {enrol} {test} {numbers}\n")
-    write_whole(out_folder / "scores.txt", "".join(lines))
+    write_scores(out_folder / "scores.txt", trials, steps)
     text = json.dumps(metrics, indent=2) + "\n"
     write_whole(out_folder / "metrics.json", text)
     curves = {
