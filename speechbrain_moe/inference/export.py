@@ -2,12 +2,16 @@
 
  * stock SpeechBrain's interface around either, by one function
  * a package appears whole or not at all: it is built aside and renamed
+ * error rates and calibration are taken along if they are of the checkpoint
+   that is exported; the card says what is missing
+ * the same training gives the same bytes: no time, no path
 
 Authors
  * The speechbrain_moe developers 2026
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +19,7 @@ import torch
 from safetensors.torch import save_file
 from speechbrain.inference.speaker import SpeakerRecognition
 
+from speechbrain_moe.audio import read_audio
 from speechbrain_moe.errors import HyperparameterError, PackageError
 from speechbrain_moe.inference.experiment import (
     WEIGHTS,
@@ -26,7 +31,9 @@ from speechbrain_moe.inference.package import (
     LABELS_FILE,
     weights_file,
 )
+from speechbrain_moe.inference.package_facts import FACT_FILES, write_facts
 
+EXAMPLE = r"example_\d+\.\w+"  # recordings that a package brings along
 BANNER = """\
 Inference graph of a speaker encoder, written by speechbrain_moe.
 With it installed, stock SpeechBrain loads this folder:
@@ -96,7 +103,7 @@ def check_device(device):
         ) from error
 
 
-def export_package(experiment_folder, package_folder):
+def export_package(experiment_folder, package_folder, about=None, examples=()):
     """Write the best checkpoint of a training as a package.
 
     Arguments
@@ -105,6 +112,10 @@ def export_package(experiment_folder, package_folder):
         The ``output_folder`` of a training.
     package_folder : str or Path
         Folder to write; an older package there is replaced.
+    about : About, optional
+        What the maker says, for the card.
+    examples : sequence of str or Path
+        Recordings to take along, as example_1.wav and so on.
 
     Returns
     -------
@@ -116,6 +127,8 @@ def export_package(experiment_folder, package_folder):
     PackageError
         If there is nothing whole to export, or the target is a folder that
         holds something else.
+    AudioError
+        If an example cannot be used.
     """
     package = Path(package_folder)
     check_free(package)
@@ -124,6 +137,8 @@ def export_package(experiment_folder, package_folder):
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     write_files(experiment, aside)
+    names = copy_examples(examples, aside, experiment.hparams["sample_rate"])
+    write_facts(experiment, experiment_folder, aside, about, names)
     shutil.rmtree(package, ignore_errors=True)
     os.replace(aside, package)
     return package
@@ -143,9 +158,14 @@ def check_free(folder):
         If it is a file, or a folder with files that no package has.
     """
     own = {HPARAMS_FILE, LABELS_FILE, *map(weights_file, WEIGHTS)}
+    own.update(FACT_FILES)
     if folder.is_file():
         raise PackageError(f"{folder} is a file: export to a new folder")
-    others = {f.name for f in folder.glob("*")} - own
+    others = {
+        file.name
+        for file in folder.glob("*")
+        if file.name not in own and not re.fullmatch(EXAMPLE, file.name)
+    }
     if others:
         raise PackageError(
             f"{folder} holds {sorted(others)[0]} and maybe other files that "
@@ -188,3 +208,33 @@ def write_files(experiment, folder):
         state = experiment.hparams[name].state_dict()
         save_file(state, folder / weights_file(name))
     experiment.hparams["label_encoder"].save(folder / LABELS_FILE)
+
+
+def copy_examples(paths, folder, sample_rate):
+    """Copy recordings into a package.
+
+    Arguments
+    ---------
+    paths : sequence of str or Path
+        The recordings.
+    folder : Path
+        The package.
+    sample_rate : int
+        In Hz, that the model wants.
+
+    Returns
+    -------
+    list of str
+        Their names there.
+
+    Raises
+    ------
+    AudioError
+        If one cannot be read.
+    """
+    names = []
+    for number, path in enumerate(map(Path, paths), start=1):
+        read_audio(path, sample_rate)
+        names.append(f"example_{number}{path.suffix.lower()}")
+        shutil.copyfile(path, folder / names[-1])
+    return names

@@ -1,0 +1,266 @@
+"""What a package holds, by hash, and the check of a folder against it.
+
+ * manifest.json names every other file of the package, so it is written last
+ * a file that changed, is missing or is not named there is refused by name;
+   names that begin with a dot (git's, the Hub's own) do not count
+ * no time and no path of the machine: a training gives the same bytes again
+ * the graph in hyperparams.yaml is code, as it is for SpeechBrain: it is
+   built only after all hashes agree
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from ruamel.yaml import YAMLError
+from speechbrain.inference.speaker import SpeakerRecognition
+
+from speechbrain_moe import __version__
+from speechbrain_moe.errors import PackageError
+from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.package import HPARAMS_FILE
+
+MANIFEST_FILE = "manifest.json"
+FETCH_AGAIN = "export or fetch it again"
+# What a yaml and the classes it names raise when something is wrong
+BUILD_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    RuntimeError,
+    YAMLError,
+)
+
+
+class VerifiedPackage(NamedTuple):
+    """What ``verify_package`` found to be right.
+
+    Arguments
+    ---------
+    files : tuple of str
+        Names of all files, manifest.json aside.
+    n_bytes : int
+        Their size.
+    n_weights : int
+        Numbers in the encoder, all finite.
+    package_version : str
+        Of speechbrain_moe, when it was exported.
+    model_version : str
+        Of the weights, as their maker counts.
+
+    Example
+    -------
+    >>> VerifiedPackage(("README.md",), 120, 0, "0.1.0", "1").n_bytes
+    120
+    """
+
+    files: tuple[str, ...]
+    n_bytes: int
+    n_weights: int
+    package_version: str
+    model_version: str
+
+
+def hash_files(folder):
+    """Hash and size of every file of a package.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package.
+
+    Returns
+    -------
+    dict of dict
+        sha256 and size in bytes, by name relative to the folder, sorted;
+        manifest.json and names that begin with a dot are left out.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> _ = (folder / "a.txt").write_text("text")
+    >>> hash_files(folder)["a.txt"]["size"]
+    4
+    """
+    found = {}
+    for path in sorted(Path(folder).rglob("*")):
+        name = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if path.is_file() and not hidden and str(name) != MANIFEST_FILE:
+            size = path.stat().st_size
+            found[name.as_posix()] = {"sha256": hash_of(path), "size": size}
+    return found
+
+
+def hash_of(path):
+    """SHA-256 of a file, as hexadecimal digits."""
+    found = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
+
+
+def write_manifest(folder, model_version, config, training):
+    """Write manifest.json of a folder that is otherwise complete.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package.
+    model_version : str
+        Of the weights.
+    config : dict
+        Plain values of the graph.
+    training : dict
+        Where the weights come from: commit (None if unknown), checkpoint
+        and what it says of itself.
+    """
+    content = {
+        "package": "speechbrain-moe",
+        "package_version": __version__,
+        "model_version": model_version,
+        "training": training,
+        "config": config,
+        "files": hash_files(folder),
+    }
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    write_whole(Path(folder) / MANIFEST_FILE, text)
+
+
+def read_manifest(folder):
+    """Read manifest.json of a package.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package.
+
+    Returns
+    -------
+    dict
+        What ``write_manifest`` wrote.
+
+    Raises
+    ------
+    PackageError
+        If there is none, as in packages of before there were manifests, or
+        it is damaged.
+
+    Example
+    -------
+    >>> read_manifest(getfixture("tmp_path"))
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.PackageError: ...: no such file; ...
+    """
+    path = Path(folder) / MANIFEST_FILE
+    if not path.is_file():
+        raise PackageError(
+            f"{path}: no such file; it is no package, or one of before there "
+            "were manifests: export it again from its training"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        versions = content["package_version"], content["model_version"]
+        sums = [(f["sha256"], f["size"]) for f in content["files"].values()]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PackageError(
+            f"{path} is damaged ({error!r}); {FETCH_AGAIN}"
+        ) from error
+    if not sums or not all(isinstance(v, str) for v in versions):
+        raise PackageError(f"{path} names no files; {FETCH_AGAIN}")
+    return content
+
+
+def check_files(folder):
+    """Refuse a folder whose files are not those of its manifest.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    PackageError
+        Names the first file that is missing, changed or surplus.
+    """
+    manifest = read_manifest(folder)
+    wanted, found = manifest["files"], hash_files(folder)
+    for name, said in wanted.items():
+        if name not in found:
+            raise PackageError(f"{folder} holds no {name}; {FETCH_AGAIN}")
+        if found[name]["size"] != said["size"]:
+            raise PackageError(
+                f"{folder}/{name} has {found[name]['size']} bytes, not "
+                f"{said['size']} as {MANIFEST_FILE} says; {FETCH_AGAIN}"
+            )
+        if found[name] != {k: said[k] for k in ("sha256", "size")}:
+            raise PackageError(
+                f"{folder}/{name} was changed: it is not what "
+                f"{MANIFEST_FILE} says; {FETCH_AGAIN}"
+            )
+    for name in sorted(found.keys() - wanted.keys()):
+        raise PackageError(
+            f"{folder}/{name} is not in {MANIFEST_FILE}: take it away, or "
+            "export again if it belongs to the package"
+        )
+    return manifest
+
+
+def verify_package(folder):
+    """Check a package file by file, then load it.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package. Its yaml is code: give folders of people you trust.
+
+    Returns
+    -------
+    VerifiedPackage
+        What was checked.
+
+    Raises
+    ------
+    PackageError
+        If a file is missing, changed or surplus, the yaml cannot be built,
+        or weights do not fit or are not finite; names file and mend.
+    """
+    if not Path(folder).is_dir():
+        raise PackageError(f"{folder}: no such folder; give a package")
+    manifest = check_files(folder)
+    try:
+        encoder = SpeakerRecognition.from_hparams(
+            source=str(folder), run_opts={"device": "cpu"}
+        )
+    except PackageError:
+        raise
+    except BUILD_ERRORS as error:
+        raise PackageError(
+            f"{folder}/{HPARAMS_FILE} cannot be built "
+            f"({type(error).__name__}: {error}); install the "
+            f"speechbrain-moe that wrote it, "
+            f"{manifest['package_version']}, or export again"
+        ) from error
+    state = encoder.mods.embedding_model.state_dict()
+    return VerifiedPackage(
+        files=tuple(manifest["files"]),
+        n_bytes=sum(file["size"] for file in manifest["files"].values()),
+        n_weights=sum(weight.numel() for weight in state.values()),
+        package_version=manifest["package_version"],
+        model_version=manifest["model_version"],
+    )
