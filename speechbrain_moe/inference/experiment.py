@@ -1,7 +1,7 @@
-"""The best checkpoint of a training folder, as a filled inference graph.
+"""The checkpoint of a training folder, as a filled inference graph.
 
- * best is the lowest EER on dev speakers, the average of the last checkpoints
-   taken as one more
+ * best is the average of the last checkpoints, where there is one: the lowest
+   of many dev EERs is partly luck, the average was not picked
  * the graph is the ``model`` section of the training folder's resolved
    hyperparams.yaml: the one that was trained, inline, with no include
  * the classifier keeps the speakers as recorded, without the copies that
@@ -36,7 +36,7 @@ AVERAGE = "average"  # below save_folder: the mean of the last checkpoints
 
 
 class Experiment(NamedTuple):
-    """The best checkpoint of a training folder, ready for use.
+    """The checkpoint of a training folder, ready for use.
 
     Arguments
     ---------
@@ -57,7 +57,7 @@ class Experiment(NamedTuple):
 
 
 def read_experiment(folder, checkpoint=None):
-    """Load the checkpoint of a training folder with the lowest dev EER.
+    """Load the average of a training's last checkpoints, or its best one.
 
     Arguments
     ---------
@@ -113,7 +113,7 @@ def list_checkpoints(folder):
 
 
 def find_checkpoint(folder, name=None):
-    """The checkpoint with the lowest dev EER, or the one with a name.
+    """The average, else the lowest dev EER, or the checkpoint with a name.
 
     Arguments
     ---------
@@ -138,8 +138,11 @@ def find_checkpoint(folder, name=None):
             f"{folder} holds no checkpoint with a dev_eer: train for an epoch "
             "first"
         )
+    averages = [one for one in found if "n_averaged" in one.meta]
+    if name is None:
+        return (averages or found)[0]
     for checkpoint in found:
-        if name in (None, checkpoint.path.name):
+        if checkpoint.path.name == name:
             return checkpoint
     raise PackageError(
         f"{folder} holds no checkpoint {name}; there are "

@@ -137,6 +137,7 @@ class SpeakerBrain(MoEBrain):
             num_to_keep=self.hparams.n_averaged,
             min_keys=["dev_eer"],
             importance_keys=[],
+            ckpt_predicate=is_epoch,  # one within an epoch takes no place
         )
 
     def average(self, dev, loader_kwargs):
@@ -156,7 +157,7 @@ class SpeakerBrain(MoEBrain):
             where there are no two checkpoints to average.
         """
         last = self.checkpointer.find_checkpoints(
-            ckpt_predicate=lambda one: "dev_eer" in one.meta,
+            ckpt_predicate=is_epoch,
             max_num_checkpoints=self.hparams.n_averaged,
         )
         if len(last) < 2:
@@ -176,6 +177,11 @@ class SpeakerBrain(MoEBrain):
     def _bare(self, name):
         """A module out of its DDP wrapper."""
         return getattr(self.modules[name], "module", self.modules[name])
+
+
+def is_epoch(checkpoint):
+    """Whether a checkpoint is that of a whole epoch."""
+    return "dev_eer" in checkpoint.meta
 
 
 def gather(rows):

@@ -6,7 +6,8 @@
 
  * a row for the best single checkpoint and for the average of each
    training, then for each step that verify.py took with the last one
- * dev EER is what the recipe chose by; the list's is a report
+ * in bold what the recipe takes: the average, where there is one; dev EER is
+   of speakers held out, the list's is a report
  * lists are scored where they were not yet: a minute each on a small one
 
 Authors
@@ -24,7 +25,10 @@ from training_lists import trial_lists
 from verify import verify
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.experiment import list_checkpoints
+from speechbrain_moe.inference.experiment import (
+    find_checkpoint,
+    list_checkpoints,
+)
 
 HEADER = ("step", "dev EER %", "EER %", "minDCF(0.01)")
 
@@ -113,7 +117,7 @@ def stage_rows(folder, device="cpu"):
     if not lists:
         raise InputError(f"trial_list of {folder} is null: there is no list")
     found = candidates(folder)
-    chosen = min(found.values(), key=lambda one: one.meta["dev_eer"])
+    chosen = find_checkpoint(Path(folder) / "save").path
     rows = []
     for what, one in found.items():
         args = (one.path.name, lists[0], settings["trial_folder"], device)
@@ -121,7 +125,7 @@ def stage_rows(folder, device="cpu"):
         name = f"{stage_name(settings)}, {what}"
         rows.append(
             [
-                f"**{name}**" if one is chosen else name,
+                f"**{name}**" if one.path == chosen else name,
                 f"{one.meta['dev_eer']:.2f}",
                 with_interval(said, "eer"),
                 with_interval(said, "min_dcf_0.01"),

@@ -3,8 +3,8 @@
 
     python train.py hparams/moe_ecapa.yaml --data_folder /path/to/VoxCeleb
 
- * one command, one folder: prepares, trains, takes the checkpoint with the
-   lowest EER on held-out speakers, verifies on the trial list, exports
+ * one command, one folder: prepares, trains, averages the last checkpoints,
+   verifies on the trial list, exports
  * any top-level key of the yaml can be overridden: --n_experts 8 --top_k 1
  * run it again after a crash and it goes on from the last checkpoint
 
@@ -138,7 +138,7 @@ def fit(brain, settings, teacher):
 
 
 def finish(settings, device):
-    """Export the best checkpoint and verify with it."""
+    """Export the average, or the best checkpoint, and verify with it."""
     package = export_package(
         settings["output_folder"], settings["package_folder"]
     )

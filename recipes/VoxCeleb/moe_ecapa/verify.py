@@ -10,7 +10,8 @@
  * writes scores.txt, metrics.json, calibration.json, subgroups.csv, .md and
    det.png, each whole or not at all
  * embeddings are kept, so a second call is quick; torchrun splits them
- * of a training, the checkpoint with the lowest dev EER is taken
+ * of a training, the average of the last checkpoints is taken; without one,
+   the checkpoint with the lowest dev EER
 
 Authors
  * The speechbrain_moe developers 2026
@@ -208,7 +209,7 @@ def build_parser():
     add("trial_list", nargs="?", help="path or URL; default: the training's")
     add("audio_folder", nargs="?", help="where the list's files are")
     add("--out", help="default: a folder named after the list")
-    add("--checkpoint", help="of a training; default: the lowest dev EER")
+    add("--checkpoint", help="of a training; default: the average")
     add("--device", default="cpu", help="cpu, cuda:0; cuda: one a process")
     add("--cosine_only", action="store_true", help="raw cosine and no more")
     add("--cohort", help="cohort.npz, in place of the training's speakers")
