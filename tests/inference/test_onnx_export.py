@@ -18,7 +18,7 @@ from speechbrain_moe.errors import (
     PackageError,
 )
 from speechbrain_moe.inference import onnx_export
-from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.inference.export import export_package, load_encoder
 from speechbrain_moe.inference.onnx_export import build_onnx, export_onnx
 from speechbrain_moe.inference.onnx_parity import sounds_to_check
 from speechbrain_moe.lobes.moe_ecapa import PassThrough
@@ -203,6 +203,17 @@ def test_parity_is_checked_before_an_older_file_is_replaced(
     assert [p.name for p in tmp_path.iterdir()] == ["encoder.onnx"]
     assert older.read_text() == "older"
     assert export_onnx(experiment, older).n_bytes == len(content)
+
+
+@slow
+def test_package_gives_the_file_that_its_training_gives(
+    experiment, written, tmp_path, monkeypatch
+):
+    content = written.path.read_bytes()
+    monkeypatch.setattr(onnx_export, "build_onnx", lambda encoder: content)
+    package = export_package(experiment, tmp_path / "package")
+    again = export_onnx(package, tmp_path / "encoder.onnx")
+    assert again.distance == pytest.approx(written.distance, abs=1e-9)
 
 
 @slow
