@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch.distributed as dist
 from speechbrain.utils.checkpoints import Checkpointer
-from speechbrain.utils.distributed import if_main_process
+from speechbrain.utils.distributed import ddp_barrier, if_main_process
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_moe.errors import HyperparameterError
@@ -135,7 +135,10 @@ class WholeCheckpointer(Checkpointer):
                 shutil.rmtree(left_over, ignore_errors=True)
         meta = {**(meta or {}), "n_processes": count_processes()}
         saved = super().save_checkpoint(meta=meta, **kwargs)
-        return None if saved is None else self._put_in_place(saved)
+        saved = None if saved is None else self._put_in_place(saved)
+        # What is deleted next is decided by each process from what it finds
+        ddp_barrier()
+        return saved
 
     def _put_in_place(self, saved):
         """Note the sizes, and give the checkpoint its name."""

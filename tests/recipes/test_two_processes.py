@@ -25,6 +25,7 @@ def trained(corpus, small_yaml, recipe_folder, tmp_path_factory):
     changes = {"batch_size": 5, "n_epochs": N_EPOCHS, "n_averaged": 2}
     given = arguments(small_yaml, corpus, folder / "out", **changes)
     given.append("--distributed_backend=gloo")
+    given += ["--ckpt_interval_minutes=0", "--ckpt_interval_steps=1"]
     torchrun = ["-m", "torch.distributed.run", "--standalone"]
     torchrun += ["--nproc_per_node", "2"]
     done = subprocess.run(
@@ -36,6 +37,7 @@ def trained(corpus, small_yaml, recipe_folder, tmp_path_factory):
         },
         capture_output=True,
         text=True,
+        timeout=300,  # processes that wait for each other never end
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
