@@ -1,5 +1,6 @@
 """Kill -9 in the middle of a training, and go on as if nothing happened."""
 
+import itertools
 import os
 import random
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import train
 from make_shards import make_shards
+from speaker_brain import SpeakerBrain
 from tiny_corpus import arguments
 
 from speechbrain_moe import checkpoints
@@ -122,6 +124,24 @@ def test_a_training_from_shards_goes_on_to_the_bit_too(
     finish(start(losses[1], given[1]))
     assert len(read(losses[0])) == 2 * N_STEPS
     assert read(losses[1]) == read(losses[0])
+
+
+@pytest.mark.slow
+def test_checkpoints_within_an_epoch_take_no_place_among_the_last(
+    corpus, small_yaml, tmp_path, monkeypatch
+):
+    """Else the average would depend on when a training was saved."""
+    eers = itertools.count(1.0)  # ever worse: none stays for being good
+    monkeypatch.setattr(
+        SpeakerBrain, "measure_dev", lambda self: {"dev_eer": next(eers)}
+    )
+    changes = {"n_epochs": 4, "n_averaged": 2, "batch_size": 15}
+    given = arguments(small_yaml, corpus, tmp_path / "out", **changes)
+    given += ["--ckpt_interval_minutes=0", "--ckpt_interval_steps=1"]
+    train.main(given)
+    saver = checkpoints.WholeCheckpointer(tmp_path / "out/save")
+    metas = [one.meta for one in saver.list_checkpoints()]
+    assert {3, 4} <= {meta["epoch"] for meta in metas if "epoch" in meta}
 
 
 def test_a_checkpoint_cut_off_is_skipped_for_the_one_before(

@@ -1,13 +1,11 @@
 """A training, its average, its large-margin stage, other speakers."""
 
-import itertools
 import json
 import shutil
 
 import pytest
 import torch
 import train
-from speaker_brain import SpeakerBrain
 from stages_table import main, stage_rows
 from tiny_corpus import TINY, arguments, write_corpus
 
