@@ -178,6 +178,15 @@ def test_other_corpora_are_not_judged():
     assert compare_counts({"spk1": 3, "id11252": 1, "id2": 1}) == ([], [])
 
 
-def test_preparation_warns_of_what_is_lacking(prepare, caplog):
+def test_preparation_warns_of_what_is_lacking(prepare, both, caplog):
+    for folder in sorted(both.glob("vox1/dev/wav/*/s1")):
+        folder.rename(folder.with_name("1zcIwhmdeo4"))
     prepare()
     assert "VoxCeleb1 dev: 1208 of 1211 speakers are missing" in caplog.text
+
+
+def test_a_corpus_with_such_names_of_speakers_alone_is_not_judged(
+    prepare, caplog
+):
+    prepare()
+    assert "are missing" not in caplog.text

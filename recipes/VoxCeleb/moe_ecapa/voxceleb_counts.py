@@ -14,6 +14,7 @@ Authors
 import re
 from collections import defaultdict
 
+LEN_VIDEO_ID = 11
 KNOWN = {  # part: (speakers, utterances) of a whole copy
     "VoxCeleb1 dev": [(1211, 148642)],
     "VoxCeleb1 test": [(40, 4874)],
@@ -52,6 +53,31 @@ def voxceleb_part(speaker):
         return None
     is_test = 10270 <= number <= 10309
     return "VoxCeleb1 test" if is_test else "VoxCeleb1 dev"
+
+
+def named_as_voxceleb(files):
+    """Speakers whose sessions bear the 11 characters of a video's id.
+
+    Other corpora have speakers called id00011 too, but not such sessions.
+
+    Arguments
+    ---------
+    files : list of (str, int)
+        Path, ending in speaker/session/utterance, and bytes of each file.
+
+    Returns
+    -------
+    set of str
+        Their ids.
+
+    Example
+    -------
+    >>> files = [("id10001/1zcIwhmdeo4/1.wav", 9), ("id10002/s01/1.wav", 9)]
+    >>> named_as_voxceleb(files)
+    {'id10001'}
+    """
+    parts = (path.rsplit("/", 3)[-3:] for path, _ in files)
+    return {part[0] for part in parts if len(part[-2]) == LEN_VIDEO_ID}
 
 
 def compare_counts(sizes):

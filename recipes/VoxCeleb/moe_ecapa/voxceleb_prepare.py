@@ -20,7 +20,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trial_sources import trial_paths
-from voxceleb_counts import compare_counts, voxceleb_part
+from voxceleb_counts import (
+    compare_counts,
+    named_as_voxceleb,
+    voxceleb_part,
+)
 from voxceleb_layout import (
     PreparationError,
     count_speakers,
@@ -171,8 +175,10 @@ def _say_what_is_there(files, barred):
                 "of it is trained on (E and H name all of VoxCeleb1)",
                 name,
             )
+    known = named_as_voxceleb(files)
+    sizes = {k: n for part in counts.values() for k, n in part.items()}
     whole, differing = compare_counts(
-        {spk: n for sizes in counts.values() for spk, n in sizes.items()}
+        {speaker: n for speaker, n in sizes.items() if speaker in known}
     )
     for line in whole:
         logger.info("%s, as known", line)
