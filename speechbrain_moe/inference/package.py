@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from speechbrain.utils.fetching import FetchSource
+from speechbrain.utils.fetching import FetchConfig, FetchSource
 from speechbrain.utils.parameter_transfer import Pretrainer
 
 from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.collected import check_collected
 
 HPARAMS_FILE = "hyperparams.yaml"
 LABELS_FILE = "label_encoder.txt"
@@ -43,6 +44,27 @@ def weights_file(name):
     'classifier.safetensors'
     """
     return f"{name}.safetensors"
+
+
+def file_of(name):
+    """Name of the file that a loadable is read from.
+
+    Arguments
+    ---------
+    name : str
+        Key of the loadable.
+
+    Returns
+    -------
+    str
+        File name inside the package.
+
+    Example
+    -------
+    >>> file_of("label_encoder")
+    'label_encoder.txt'
+    """
+    return LABELS_FILE if name == "label_encoder" else weights_file(name)
 
 
 def load_strictly(module, state, name):
@@ -149,9 +171,8 @@ class PackagePretrainer(Pretrainer):
     ---------
     loadables : dict
         Modules by name, and ``label_encoder``; each is read from its own
-        file of the source that ``from_hparams`` was given.
-    **kwargs : dict
-        Arguments of ``Pretrainer``.
+        file of the source that ``from_hparams`` was given. Nothing else can
+        be set: a graph must not leave weights out or take others.
 
     Example
     -------
@@ -162,8 +183,8 @@ class PackagePretrainer(Pretrainer):
     speechbrain_moe.errors.PackageError: ... holds no classifier.safetensors...
     """
 
-    def __init__(self, loadables, **kwargs):
-        super().__init__(loadables=loadables, **kwargs)
+    def __init__(self, loadables):
+        super().__init__(loadables=loadables)
         self.add_custom_hooks(
             {
                 name: load_labels if name == "label_encoder" else load_weights
@@ -173,6 +194,9 @@ class PackagePretrainer(Pretrainer):
 
     def collect_files(self, default_source=None, **kwargs):
         """Find the package's files, fetching them from the Hub if need be.
+
+        They are checked against the manifest of the source, so files of
+        another revision that a savedir still holds are refused.
 
         Arguments
         ---------
@@ -189,11 +213,19 @@ class PackagePretrainer(Pretrainer):
         Raises
         ------
         PackageError
-            If a file of a local package is missing.
+            If a file of a local package is missing, or one is not what the
+            manifest says.
         """
         for name in self.loadables:
             self.paths[name] = path_in(default_source, name)
-        return super().collect_files(default_source, **kwargs)
+        found = super().collect_files(default_source, **kwargs)
+        files = {file_of(name): Path(path) for name, path in found.items()}
+        for graph in {p.with_name(HPARAMS_FILE) for p in files.values()}:
+            if graph.is_file():  # from_hparams allows another name
+                files[HPARAMS_FILE] = graph
+        config = kwargs.get("fetch_config", FetchConfig())
+        check_collected(default_source, files, config)
+        return found
 
 
 def path_in(source, name):
@@ -221,7 +253,7 @@ def path_in(source, name):
     >>> path_in("somebody/some-model", "classifier")
     'somebody/some-model/classifier.safetensors'
     """
-    file = LABELS_FILE if name == "label_encoder" else weights_file(name)
+    file = file_of(name)
     if isinstance(source, FetchSource):
         return source._replace(path=f"{source.path}/{file}")
     if Path(source).is_dir() and not (Path(source) / file).is_file():

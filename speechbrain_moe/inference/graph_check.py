@@ -1,0 +1,149 @@
+"""Refuse a stranger's hyperparams.yaml that would run code.
+
+ * HyperPyYAML's tags call any function and build any class by name; a package
+   needs few classes, so those are listed here one by one: a whole module
+   would not do, ``!new:speechbrain.some.module.subprocess.Popen`` finds what
+   that module imports
+ * checked as written, before any reference is followed, and again as
+   resolved, since references and strings can put a tag together
+ * a string in round brackets is read as yaml once more, with all tags; in the
+   first load of a process also when it is quoted
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from io import StringIO
+from pathlib import Path
+
+from hyperpyyaml import resolve_references
+from ruamel.yaml import YAML, YAMLError
+
+from speechbrain_moe.errors import PackageError
+
+CLASSES = frozenset(
+    {
+        "speechbrain.dataio.encoder.CategoricalEncoder",
+        "speechbrain.dataio.preprocess.AudioNormalizer",
+        "speechbrain.lobes.models.ECAPA_TDNN.Classifier",
+        "speechbrain_moe.inference.package.PackagePretrainer",
+        "speechbrain_moe.lobes.classifier.SubcentreClassifier",
+        "speechbrain_moe.lobes.experts.ExpertBank",
+        "speechbrain_moe.lobes.features.MarkedFbank",
+        "speechbrain_moe.lobes.gate.GatingCNN",
+        "speechbrain_moe.lobes.moe_ecapa.MoEECAPA",
+        "speechbrain_moe.lobes.moe_ecapa.PassThrough",
+    }
+)
+REFERENCES = {"!ref", "!copy"}  # gone once resolved
+PLAIN = {"!tuple"} | {
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("bool", "float", "int", "map", "null", "seq", "str")
+}
+# What following references raises when one leads nowhere
+RESOLVE_ERRORS = (
+    YAMLError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
+def check_graph(path):
+    """Refuse a graph that does more than build what packages are made of.
+
+    Arguments
+    ---------
+    path : str or Path
+        A hyperparams.yaml. Nothing in it is built or called, and no other
+        file is read.
+
+    Raises
+    ------
+    PackageError
+        Names the tag and its line.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "hyperparams.yaml"
+    >>> _ = path.write_text("seed: !apply:os.system [reboot]")
+    >>> check_graph(path)
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.PackageError: .../hyperparams.yaml, line 1:
+    !apply:os.system would run code that no package needs; ...
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        check_tags(text, path, PLAIN | REFERENCES)
+        resolved = resolve_references(StringIO(text)).read()
+    except PackageError:
+        raise
+    except RESOLVE_ERRORS as error:
+        raise PackageError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); "
+            "export or fetch it again"
+        ) from error
+    check_tags(resolved, f"{path}, references resolved", PLAIN)
+
+
+def check_tags(text, name, plain):
+    """Refuse a yaml text that holds a tag which could run code.
+
+    Arguments
+    ---------
+    text : str
+        The yaml.
+    name : str or Path
+        Where it came from, for the error.
+    plain : set of str
+        Tags that are allowed besides ``!new:`` and ``!name:`` of the
+        classes that packages need.
+
+    Raises
+    ------
+    PackageError
+        Names the tag and its line.
+    """
+    # Events, not nodes: what an alias or a merge leads to is among them
+    for event in YAML(typ="safe", pure=True).parse(text):
+        tag = getattr(event, "tag", None)
+        value = getattr(event, "value", None) or ""
+        tuple_like = tag == "!tuple" or value.lstrip().startswith("(")
+        if tuple_like and "!" in value:
+            tag = value
+        elif tag is None or tag in plain or names_class(tag):
+            continue
+        raise PackageError(
+            f"{name}, line {event.start_mark.line + 1}: {tag} would run code "
+            "that no package needs; read the file, and give allow_code=True "
+            "only if you trust who wrote it"
+        )
+
+
+def names_class(tag):
+    """Whether a tag names a class that packages are made of.
+
+    Arguments
+    ---------
+    tag : str
+        As it stands in the yaml.
+
+    Returns
+    -------
+    bool
+        True for ``!new:`` and ``!name:`` of a listed class.
+
+    Example
+    -------
+    >>> names_class("!new:speechbrain_moe.lobes.gate.GatingCNN")
+    True
+    >>> names_class("!new:speechbrain_moe.lobes.gate.torch.nn.Linear")
+    False
+    """
+    kind, _, name = tag.partition(":")
+    return kind in ("!new", "!name") and name in CLASSES

@@ -1,0 +1,207 @@
+"""Open a package, from a folder or the Hub, of people one may not know.
+
+ * a folder never leads to the network
+ * hashes, version and graph are checked before anything is built, and that
+   every weight came from the package's files after it
+ * a graph of other classes than packages need is refused, unless its code is
+   allowed by the caller (stock ``from_hparams`` would run it)
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from pathlib import Path
+
+from speechbrain.inference.speaker import SpeakerRecognition
+
+from speechbrain_moe import __version__
+from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.collected import MANIFEST_FILE, check_version
+from speechbrain_moe.inference.dense_source import LOAD_ERRORS
+from speechbrain_moe.inference.export import check_device, is_package
+from speechbrain_moe.inference.graph_check import check_graph
+from speechbrain_moe.inference.manifest import check_files
+from speechbrain_moe.inference.package import HPARAMS_FILE, PackagePretrainer
+from speechbrain_moe.inference.snapshot import copy_snapshot, fetch_snapshot
+
+
+def open_package(
+    source,
+    revision=None,
+    savedir=None,
+    token=None,
+    allow_code=False,
+    device="cpu",
+    kind=SpeakerRecognition,
+):
+    """Open an exported package after checking it.
+
+    Arguments
+    ---------
+    source : str or Path
+        A folder, or a Hub id as user/name.
+    revision : str, optional
+        On the Hub, a branch, tag or commit; by default main.
+    savedir : str or Path, optional
+        For a Hub id, a folder for real copies of the files; by default they
+        stay in huggingface_hub's cache.
+    token : str, optional
+        For the Hub; by default the one that huggingface_hub finds.
+    allow_code : bool
+        Whether the graph may name classes and functions of any kind, which
+        then run with your rights.
+    device : str
+        Where to put it.
+    kind : type
+        The interface: SpeakerRecognition, EncoderClassifier, or a subclass.
+
+    Returns
+    -------
+    SpeakerRecognition
+        Or what kind says; in evaluation mode.
+
+    Raises
+    ------
+    PackageError
+        If it cannot be fetched, is not whole, changed, written by a later
+        version, or its graph would run code; names file and mend.
+
+    Example
+    -------
+    >>> open_package("no/such/folder")
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.PackageError: no/such/folder: there is no such ...
+    """
+    check_device(device)
+    folder = Path(source)
+    if folder.is_dir():
+        refuse_for_folder(source, revision=revision, savedir=savedir)
+    else:
+        folder = fetch_snapshot(str(source), revision, token)
+    check_package(folder, allow_code)
+    if savedir is not None:
+        folder = copy_snapshot(folder, savedir)
+    return build(folder, kind, device)
+
+
+def refuse_for_folder(source, **given):
+    """Refuse what has a meaning for the Hub alone.
+
+    Arguments
+    ---------
+    source : str or Path
+        The folder.
+    **given : dict
+        Arguments by name.
+
+    Raises
+    ------
+    PackageError
+        Names the first that was given.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise PackageError(
+                f"{source} is a folder here, and {name} is for Hub ids: "
+                "leave it out, or give the id where no such folder is"
+            )
+
+
+def check_package(folder, allow_code=False):
+    """Check a package's files, version and graph; build nothing.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package.
+    allow_code : bool
+        Whether the graph may run any code.
+
+    Raises
+    ------
+    PackageError
+        Names the file and the mend.
+    """
+    if not is_package(folder):
+        raise PackageError(
+            f"{folder} is no package: it holds no {HPARAMS_FILE} with an "
+            "embedding_model.safetensors beside it; export or fetch it again"
+        )
+    # Packages of before there were manifests are still opened
+    if (Path(folder) / MANIFEST_FILE).exists():
+        check_version(check_files(folder), folder)
+    if not allow_code:
+        check_graph(Path(folder) / HPARAMS_FILE)
+
+
+def build(folder, kind=SpeakerRecognition, device="cpu"):
+    """Build a package that was checked, and check that it is filled.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package.
+    kind : type
+        The interface.
+    device : str
+        Where to put it.
+
+    Returns
+    -------
+    SpeakerRecognition
+        Or what kind says.
+
+    Raises
+    ------
+    PackageError
+        If the graph cannot be built, or leaves weights unfilled.
+    """
+    try:
+        encoder = kind.from_hparams(
+            source=str(folder), run_opts={"device": device}
+        )
+        check_filled(encoder)
+    except PackageError:
+        raise
+    except LOAD_ERRORS as error:
+        raise PackageError(
+            f"{folder}/{HPARAMS_FILE} cannot be built by speechbrain-moe "
+            f"{__version__} ({type(error).__name__}: {error}); install the "
+            f"version that {MANIFEST_FILE} names, or export again"
+        ) from error
+    return encoder
+
+
+def check_filled(encoder):
+    """Refuse an encoder with weights that came from no file.
+
+    Arguments
+    ---------
+    encoder : SpeakerRecognition
+        As SpeechBrain loaded it.
+
+    Raises
+    ------
+    PackageError
+        Names the module that no file filled.
+    """
+    pretrainer = encoder.hparams.pretrainer
+    if not isinstance(pretrainer, PackagePretrainer):
+        raise PackageError(
+            f"the pretrainer in {HPARAMS_FILE} is a "
+            f"{type(pretrainer).__name__}, which does not load strictly; "
+            "open it with SpeechBrain's own from_hparams"
+        )
+    filled = {
+        id(weight)
+        for name, module in pretrainer.loadables.items()
+        if name != "label_encoder"
+        for weight in module.parameters()
+    }
+    for name, module in encoder.mods.items():
+        if any(id(weight) not in filled for weight in module.parameters()):
+            raise PackageError(
+                f"module {name} in {HPARAMS_FILE} has weights that its "
+                "pretrainer does not load: they would be random; export again"
+            )

@@ -1,0 +1,144 @@
+import pydoc
+import re
+from pathlib import Path
+
+import pytest
+from hyperpyyaml import resolve_references
+
+from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.export import export_package
+from speechbrain_moe.inference.graph_check import (
+    CLASSES,
+    check_graph,
+    names_class,
+)
+
+GRAPH = Path(__file__).parents[2] / "hparams" / "moe_ecapa.yaml"
+GATE = "!new:speechbrain_moe.lobes.gate.GatingCNN"
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Checks a text as a hyperparams.yaml; the mark of any code run."""
+    path, mark = tmp_path / "hyperparams.yaml", tmp_path / "mark"
+
+    def run(text):
+        path.write_text(text.replace("MARK", str(mark)), encoding="utf-8")
+        try:
+            check_graph(path)
+        finally:
+            assert not mark.exists()
+
+    return run
+
+
+def test_own_graph_and_packages_pass(experiment, tmp_path, check):
+    package = export_package(experiment, tmp_path / "package")
+    check_graph(package / "hyperparams.yaml")
+    check(resolve_references(GRAPH.read_text(encoding="utf-8")).read())
+
+
+def test_list_holds_no_class_that_graphs_do_not_use():
+    used = re.findall(r"!new:([\w.]+)", GRAPH.read_text(encoding="utf-8"))
+    # Of trainings of before there were sub-centres
+    assert CLASSES == {
+        *used,
+        "speechbrain.lobes.models.ECAPA_TDNN.Classifier",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !apply:os.mkdir [MARK]",
+        "a: !applyref:os.mkdir [MARK]",
+        "__a: !apply:os.mkdir [MARK]",
+        "a: [1, {b: [!apply:os.mkdir [MARK]]}]",
+        "? !apply:os.mkdir [MARK]\n: 1",
+        f"a: {GATE}\n    channels: !apply:os.mkdir [MARK]",
+        "a: &x\n    b: !apply:os.mkdir [MARK]\nc:\n    <<: *x",
+        "a: !!python/object/apply:os.mkdir [MARK]",
+        "a: !<!apply:os.mkdir> [MARK]",
+        "a: !<tag:yaml.org,2002:python/object/apply:os.mkdir> [MARK]",
+        "%TAG !e! !apply:os.\n---\na: !e!mkdir [MARK]",
+        "%TAG ! !apply:os.\n---\na: !mkdir [MARK]",
+        "a: !name:os.mkdir",
+        "a: !module:os",
+        "a: !new:subprocess.Popen [[mkdir, MARK]]",
+        "a: !new:speechbrain_moe.lobes.gate.torch.nn.Linear [1, 1]",
+        "a: !new:speechbrain_moe.lobes.gate.GatingCNN.__init__ [1]",
+        "a: !include:/etc/passwd",
+        "a: !include:other.yaml\n    b: 1",
+    ],
+)
+def test_tag_that_may_run_code_is_refused_unbuilt(check, text):
+    with pytest.raises(PackageError, match=r"line \d+: .* would run code"):
+        check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: (!!python/object/apply:os.mkdir [MARK], 1)",
+        'a: "(!!python/object/apply:os.mkdir [MARK], 1)"',
+        "a: !tuple (!!python/object/apply:os.mkdir [MARK])",
+        "a: !tuple x!!python/object/apply:os.mkdir [MARK]x",
+        # Put together from parts that look plain
+        'a: "!!python/object/apply:os.mkdir [MARK]"\nb: !ref (<a>)',
+    ],
+)
+def test_tuple_that_would_be_read_as_yaml_again_is_refused(check, text):
+    with pytest.raises(PackageError, match="would run code"):
+        check(text)
+
+
+def test_attribute_of_an_object_is_refused(check):
+    text = f"gate: {GATE}\n    n_experts: 2\na: !ref <gate.__class__>"
+    with pytest.raises(PackageError, match="resolved, line .*!apply:getattr"):
+        check(text)
+
+
+def test_plain_values_references_copies_and_tuples_pass(check):
+    check(
+        "n: 3\nx: !ref <n> * 2\ny: !copy <z>\nz: {a: 1.5, b: null}\n"
+        "t: (1, 2)\ns: 'hello!'\nw: !ref <z[a]>/w\nf: true\n"
+        f"gate: {GATE}\n    n_experts: !ref <n>\nagain: !ref <gate>\n"
+    )
+
+
+def test_message_names_file_tag_line_and_the_way_to_allow_it(check):
+    with pytest.raises(PackageError) as caught:
+        check("a: 1\nb:\n    c: !name:my.own.Gate\n")
+    said = str(caught.value)
+    assert re.search(r"hyperparams.yaml, line 3: !name:my.own.Gate", said)
+    assert "allow_code=True" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [1",
+        "a: !ref <nowhere>",
+        "a: 1\n---\nb: 2",
+        "a: !ref <b> / 0\nb: 1",
+        "a: *nowhere",
+    ],
+)
+def test_graph_that_cannot_be_read_is_refused_by_name(check, text):
+    with pytest.raises(PackageError, match="hyperparams.yaml cannot be read"):
+        check(text)
+
+
+def test_file_that_is_no_text_is_refused_by_name(tmp_path):
+    path = tmp_path / "hyperparams.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PackageError, match="hyperparams.yaml cannot be read"):
+        check_graph(path)
+
+
+@pytest.mark.parametrize("kind", ["!new", "!name"])
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_listed_classes_exist(kind, name):
+    assert isinstance(pydoc.locate(name), type)
+    assert names_class(f"{kind}:{name}")
+    assert not names_class(f"{kind}:{name}.x")

@@ -1,0 +1,228 @@
+import json
+import shutil
+import socket
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from speechbrain.inference.classifiers import EncoderClassifier
+from speechbrain.inference.speaker import SpeakerRecognition
+
+from speechbrain_moe.errors import HyperparameterError, PackageError
+from speechbrain_moe.inference import snapshot
+from speechbrain_moe.inference.export import export_package
+from speechbrain_moe.inference.loading import open_package
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """Any connection fails the test."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(scope="module")
+def exported(experiment, tmp_path_factory):
+    return export_package(experiment, tmp_path_factory.mktemp("p") / "package")
+
+
+@pytest.fixture
+def package(exported, tmp_path):
+    """A package that a test may damage."""
+    return shutil.copytree(exported, tmp_path / "package")
+
+
+@pytest.fixture
+def loose(package):
+    """A package of before there were manifests."""
+    (package / "manifest.json").unlink()
+    return package
+
+
+def change_manifest(package, **values):
+    path = package / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **values}), encoding="utf-8")
+
+
+def change_graph(package, old, new):
+    path = package / "hyperparams.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", [SpeakerRecognition, EncoderClassifier])
+def test_opened_package_is_what_stock_loads(exported, voices, kind):
+    wavs = voices(3)
+    found = open_package(exported, kind=kind)
+    wanted = kind.from_hparams(source=str(exported))
+    assert type(found) is kind and not found.mods.training
+    assert torch.equal(found.encode_batch(wavs), wanted.encode_batch(wavs))
+
+
+def test_package_of_before_there_were_manifests_opens(loose, exported, voices):
+    wavs = voices(2)
+    found = open_package(loose).encode_batch(wavs)
+    assert torch.equal(found, open_package(exported).encode_batch(wavs))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "embedding_model.safetensors",
+        "classifier.safetensors",
+        "label_encoder.txt",
+        "hyperparams.yaml",
+    ],
+)
+def test_changed_byte_is_refused_by_name_by_ours_and_by_stock(package, file):
+    path = package / file
+    content = bytearray(path.read_bytes())
+    # Finite weights, a comment of the yaml, another speaker: still loadable
+    at = 3 if file == "hyperparams.yaml" else len(content) - 4
+    at = content.index(b"ann") if b"'ann'" in content else at
+    content[at] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(PackageError, match=f"{file} was changed"):
+        open_package(package)
+    with pytest.raises(PackageError, match=f"{file} is not the {file} that"):
+        SpeakerRecognition.from_hparams(source=str(package))
+
+
+@pytest.mark.parametrize(
+    "file", ["embedding_model.safetensors", "hyperparams.yaml"]
+)
+def test_folder_without_graph_or_weights_is_no_package(package, file):
+    (package / file).unlink()
+    with pytest.raises(PackageError, match="package is no package: it holds"):
+        open_package(package)
+
+
+def test_missing_file_is_refused_by_name(package):
+    (package / "label_encoder.txt").unlink()
+    with pytest.raises(PackageError, match="holds no label_encoder.txt"):
+        open_package(package)
+
+
+def test_missing_expert_is_refused(loose):
+    path = loose / "embedding_model.safetensors"
+    state = load_file(path)
+    kept = {k: v for k, v in state.items() if "experts.3." not in k}
+    save_file(kept, path)
+    with pytest.raises(PackageError, match="missing, such as .*experts.3"):
+        open_package(loose)
+
+
+def test_package_of_a_later_version_is_refused_with_the_pip_line(package):
+    change_manifest(package, package_version="7.1.0")
+    wanted = r'written by .* 7.1.0, .* pip install "speechbrain-moe>=7.1.0"'
+    with pytest.raises(PackageError, match=wanted):
+        open_package(package)
+    with pytest.raises(PackageError, match=wanted):
+        SpeakerRecognition.from_hparams(source=str(package))
+
+
+@pytest.mark.parametrize("version", ["0.0.9", "0.1.99", "0.1.0.dev1"])
+def test_package_of_an_older_or_patched_version_opens(package, version):
+    change_manifest(package, package_version=version)
+    assert isinstance(open_package(package), SpeakerRecognition)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"files": [1]}'])
+def test_damaged_manifest_is_refused_by_name(package, text):
+    (package / "manifest.json").write_text(text)
+    with pytest.raises(PackageError, match="manifest.json"):
+        open_package(package)
+    with pytest.raises(PackageError, match="manifest.json is damaged"):
+        SpeakerRecognition.from_hparams(source=str(package))
+
+
+def test_file_that_the_manifest_does_not_name_is_refused_by_stock(package):
+    path = package / "manifest.json"
+    files = json.loads(path.read_text())["files"]
+    del files["classifier.safetensors"]
+    change_manifest(package, files=files)
+    with pytest.raises(PackageError, match="classifier.safetensors is not"):
+        SpeakerRecognition.from_hparams(source=str(package))
+
+
+def test_code_in_the_graph_does_not_run_unless_it_is_allowed(loose, tmp_path):
+    mark = tmp_path / "mark"
+    code = f"x: !apply:os.mkdir [{mark}]\n"
+    change_graph(loose, "pretrainer:", f"{code}pretrainer:")
+    with pytest.raises(PackageError, match="!apply:os.mkdir would run code"):
+        open_package(loose)
+    assert not mark.exists()
+    open_package(loose, allow_code=True)
+    assert mark.is_dir()
+
+
+def test_module_whose_weights_no_file_fills_is_refused(loose):
+    change_graph(
+        loose,
+        "pretrainer:",
+        "  spare: !new:speechbrain_moe.lobes.gate.GatingCNN\n"
+        "    n_experts: 2\npretrainer:",
+    )
+    with pytest.raises(PackageError, match="module spare .* would be random"):
+        open_package(loose)
+
+
+@pytest.mark.parametrize(
+    "key", ["conditions: {embedding_model: false}", "paths: {}"]
+)
+def test_pretrainer_that_is_told_to_leave_files_out_is_refused(loose, key):
+    change_graph(loose, "  loadables:", f"  {key}\n  loadables:")
+    with pytest.raises(PackageError, match="cannot be built.*TypeError"):
+        open_package(loose)
+
+
+def test_pretrainer_that_does_not_load_strictly_is_refused(loose):
+    own = "speechbrain_moe.inference.package.PackagePretrainer"
+    stock = "speechbrain.utils.parameter_transfer.Pretrainer"
+    change_graph(loose, own, stock)
+    with pytest.raises(PackageError, match="parameter_transfer.Pretrainer wo"):
+        open_package(loose)
+    for name in ("embedding_model", "classifier", "label_encoder"):
+        (loose / f"{name}.ckpt").write_bytes(b"")
+    with pytest.raises(PackageError, match="cannot be built"):
+        open_package(loose, allow_code=True)
+
+
+@pytest.mark.parametrize("value", ["null", "[1, 2]", "none-such"])
+def test_value_that_fits_no_class_is_one_error(loose, value):
+    change_graph(loose, "top_k: 2", f"top_k: {value}")
+    with pytest.raises(PackageError, match="cannot be built by speechbrain-m"):
+        open_package(loose)
+
+
+@pytest.mark.parametrize("source", ["no/such/folder", "./here", "alone", ""])
+def test_what_is_neither_folder_nor_hub_id_is_told_so(source, tmp_path):
+    source = source or str(tmp_path / "nothing")
+    with pytest.raises(PackageError, match="there is no such folder, and a H"):
+        open_package(source)
+
+
+@pytest.mark.parametrize("name", ["revision", "savedir"])
+def test_folder_takes_no_argument_of_the_hub(exported, name):
+    with pytest.raises(PackageError, match=f"{name} is for Hub ids"):
+        open_package(exported, **{name: "v1"})
+
+
+def test_device_that_is_not_there_is_refused(exported):
+    with pytest.raises(HyperparameterError, match="device tpu7 cannot"):
+        open_package(exported, device="tpu7")
+
+
+def test_hub_that_cannot_be_reached_is_one_error(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(snapshot.HfApi, "model_info", refuse)
+    with pytest.raises(PackageError, match="user/voices: the Hub cannot be r"):
+        open_package("user/voices")
