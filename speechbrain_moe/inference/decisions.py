@@ -1,0 +1,251 @@
+"""Same speaker, another, or no decision: what a comparison says.
+
+ * a recording that is not good enough gives no decision, and the reason;
+   so does a threshold that the package does not have
+ * several enrolment recordings count as the mean of their embeddings
+ * a fault can be accepted by name, by those who know their recordings
+
+Shape letters: D emb_dim.
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.learnt import calibrate, find_threshold
+from speechbrain_moe.inference.quality import FAULTS
+from speechbrain_moe.inference.voices import Voice, unit
+
+UNKNOWN = "unknown"
+
+
+class Decision(NamedTuple):
+    """What two sides of a comparison say.
+
+    Arguments
+    ---------
+    score : float or None
+        Cosine in [-1, 1]; None when a side has no embedding.
+    llr : float or None
+        Natural log-likelihood ratio, above 0 for the same speaker; None
+        without a calibration.
+    probability : float or None
+        Of the same speaker, from llr and the prior given.
+    threshold : float or None
+        On the cosine; None when the package does not have it.
+    same_speaker : bool or None
+        Whether score >= threshold; None is no decision.
+    reason : str or None
+        Why there is no decision.
+    enrol : list of Voice
+        Quality, faults and experts of each enrolment recording.
+    test : Voice
+        Those of the test recording.
+
+    Example
+    -------
+    >>> Decision(0.7, None, None, 0.5, True, None, [], None).same_speaker
+    True
+    """
+
+    score: float | None
+    llr: float | None
+    probability: float | None
+    threshold: float | None
+    same_speaker: bool | None
+    reason: str | None
+    enrol: list[Voice]
+    test: Voice
+
+    def to_dict(self):
+        """Plain values, for JSON; embeddings left out.
+
+        Returns
+        -------
+        dict
+            The fields; a Voice as dict of path, quality, faults, experts.
+        """
+        sides = {
+            "enrol": [voice_dict(voice) for voice in self.enrol],
+            "test": voice_dict(self.test),
+        }
+        return self._asdict() | sides
+
+
+def voice_dict(voice):
+    """Plain values of a Voice, without its embedding."""
+    experts = voice.experts
+    return {
+        "path": voice.path,
+        "quality": voice.quality._asdict(),
+        "faults": voice.faults,
+        "experts": None if experts is None else np.round(experts, 4).tolist(),
+    }
+
+
+def check_accept(accept):
+    """Refuse names of faults that there are not."""
+    if isinstance(accept, str) or not set(accept) <= set(FAULTS):
+        raise InputError(
+            f"accept is {accept!r}; give a list of some of {', '.join(FAULTS)}"
+        )
+
+
+def find_objections(voices, accept=()):
+    """What speaks against deciding by recordings, in one line.
+
+    Arguments
+    ---------
+    voices : list of Voice
+        Of both sides.
+    accept : list of str
+        Faults to decide despite; one that leaves no embedding stays.
+
+    Returns
+    -------
+    str or None
+        Files and faults; None when there is nothing.
+    """
+    check_accept(accept)
+    said = [
+        f"{voice.path}: {words}"
+        for voice in voices
+        for fault, words in voice.faults.items()
+        if fault not in accept or voice.embedding is None
+    ]
+    return "; ".join(dict.fromkeys(said)) or None
+
+
+def mean_embedding(voices):
+    """Mean of unit embeddings, length 1 [D]; None if a voice has none."""
+    if any(voice.embedding is None for voice in voices):
+        return None
+    return unit(sum(voice.embedding for voice in voices))
+
+
+def decide(enrol, test, learnt, threshold="eer", prior=0.5, accept=()):
+    """Compare voices.
+
+    Arguments
+    ---------
+    enrol : list of Voice
+        One or more recordings of the speaker enrolled.
+    test : Voice
+        The other recording.
+    learnt : Learnt
+        Thresholds and calibration.
+    threshold : str or float
+        eer, far1, far0.1, or a cosine in [-1, 1].
+    prior : float
+        For the probability: above 0, below 1.
+    accept : list of str
+        Faults to decide despite.
+
+    Returns
+    -------
+    Decision
+        With same_speaker None and a reason where there is no decision.
+
+    Raises
+    ------
+    InputError
+        If threshold, prior or accept cannot be used.
+    """
+    value, no_threshold = find_threshold(threshold, learnt)
+    objections = find_objections([*enrol, test], accept)
+    reason = "; ".join(filter(None, (objections, no_threshold))) or None
+    sides = mean_embedding(enrol), test.embedding
+    whole = all(side is not None for side in sides)
+    score = float(np.clip(sides[0] @ sides[1], -1, 1)) if whole else None
+    llr, probability = calibrate(score, learnt, prior)
+    same = None if reason else score >= value
+    return Decision(score, llr, probability, value, same, reason, enrol, test)
+
+
+class Identification(NamedTuple):
+    """Who of a gallery a recording is of.
+
+    Arguments
+    ---------
+    name : str or None
+        The nearest speaker, ``unknown`` when its score is below the
+        threshold, None when there is no decision.
+    scores : dict of float
+        Cosine to each speaker, the nearest first; empty without embedding.
+    threshold : float or None
+        On the cosine, for one comparison: N speakers raise up to N times
+        as many false alarms.
+    reason : str or None
+        Why there is no decision.
+    test : Voice
+        The recording.
+
+    Example
+    -------
+    >>> Identification("ann", {"ann": 0.8, "bob": 0.1}, 0.5, None, None).name
+    'ann'
+    """
+
+    name: str | None
+    scores: dict[str, float]
+    threshold: float | None
+    reason: str | None
+    test: Voice
+
+    def to_dict(self):
+        """Plain values, for JSON; the embedding left out.
+
+        Returns
+        -------
+        dict
+            The fields; the Voice as dict of path, quality, faults, experts.
+        """
+        return self._asdict() | {"test": voice_dict(self.test)}
+
+
+def pick(gallery, test, learnt, threshold="eer", accept=()):
+    """Find the nearest speaker of a gallery.
+
+    Arguments
+    ---------
+    gallery : dict of np.ndarray
+        Embedding of length 1 [D] by name.
+    test : Voice
+        The recording.
+    learnt : Learnt
+        Thresholds.
+    threshold : str or float
+        As for ``decide``.
+    accept : list of str
+        Faults to decide despite.
+
+    Returns
+    -------
+    Identification
+        With name None and a reason where there is no decision.
+
+    Raises
+    ------
+    InputError
+        If threshold or accept cannot be used.
+    """
+    value, no_threshold = find_threshold(threshold, learnt)
+    objections = find_objections([test], accept)
+    reason = "; ".join(filter(None, (objections, no_threshold))) or None
+    if test.embedding is None:
+        return Identification(None, {}, value, reason, test)
+    found = {
+        name: float(np.clip(embedding @ test.embedding, -1, 1))
+        for name, embedding in gallery.items()
+    }
+    scores = dict(sorted(found.items(), key=lambda pair: -pair[1]))
+    nearest = next(iter(scores))
+    if reason:
+        name = None
+    else:
+        name = nearest if scores[nearest] >= value else UNKNOWN
+    return Identification(name, scores, value, reason, test)

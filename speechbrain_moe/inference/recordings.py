@@ -1,0 +1,150 @@
+"""Recordings of any rate, length and channels, read window by window.
+
+ * a file is never in memory whole: windows of at most 30 s, all of one
+   length, are read and let go one by one
+ * channels are averaged; those that cancel each other are an error, since
+   what is left is near silence
+ * other sample rates are resampled by SpeechBrain's own AudioNormalizer
+ * a file that is shorter than its header says is an error
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import math
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from speechbrain_moe.errors import AudioError, InputError
+
+MAX_WINDOW_S = 30.0
+RATES_HZ = (8000, 192000)
+MAX_PHASES = 2000  # of a resampling filter; 44.1 to 16 kHz has 160
+CANCELLED = 0.01  # power of the mean over mean power: 20 dB
+STREAMED = 0x7FFFFF00  # sizes from here on mean that the writer had no idea
+
+
+def read_windows(path, normalizer):
+    """Yield a recording in windows of equal length, at most 30 s.
+
+    Arguments
+    ---------
+    path : str or Path
+        An audio file that soundfile reads, of 8 to 192 kHz.
+    normalizer : AudioNormalizer
+        Resamples; says the rate wanted.
+
+    Yields
+    ------
+    torch.Tensor
+        Waveform [S], float32, channels averaged, at the wanted rate.
+
+    Raises
+    ------
+    InputError
+        If path is neither text nor a Path.
+    AudioError
+        If the file is missing, a folder, cannot be decoded, is empty or
+        truncated, holds NaN, has channels that cancel each other or a
+        sample rate out of range; the message names the file.
+
+    Example
+    -------
+    >>> from speechbrain.dataio.preprocess import AudioNormalizer
+    >>> path = getfixture("tmp_path") / "a.wav"
+    >>> soundfile.write(path, np.full((8000, 2), 0.1), 8000)
+    >>> [len(wav) for wav in read_windows(path, AudioNormalizer(16000))]
+    [16000]
+    """
+    path = checked_path(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            check_rate(path, file.samplerate, normalizer.sample_rate)
+            for count in window_lengths(file.frames, file.samplerate):
+                block = file.read(count, dtype="float32", always_2d=True)
+                check_block(path, block, count)
+                wav = torch.from_numpy(block).mean(dim=1)
+                yield normalizer(wav, file.samplerate)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioError(
+            f"{path}: cannot be decoded ({error}); remove or replace it"
+        ) from error
+
+
+def checked_path(path):
+    """The path of a file that is there and whole, by its header."""
+    if not isinstance(path, (str, Path)):
+        raise InputError(
+            f"{type(path).__name__} given for a file; give its path (sound in "
+            "memory goes to encode_batch)"
+        )
+    if Path(path).is_dir():
+        raise AudioError(f"{path}: is a folder; give an audio file")
+    if not Path(path).is_file():
+        raise AudioError(f"{path}: no such file; correct the path")
+    with open(path, "rb") as file:
+        head = file.read(8)
+        n_bytes = os.fstat(file.fileno()).st_size
+    if head[:4] == b"RIFF" and len(head) == 8:
+        wanted = struct.unpack("<I", head[4:])[0] + 8
+        # One byte of padding at the end is often left out
+        if n_bytes + 1 < wanted < STREAMED:
+            raise AudioError(
+                f"{path}: is truncated, {n_bytes} bytes of {wanted}; copy or "
+                "record it again"
+            )
+    return path
+
+
+def check_rate(path, rate, wanted):
+    """Refuse a sample rate that cannot be resampled sensibly."""
+    if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+        raise AudioError(
+            f"{path}: has {rate} Hz, wanted {RATES_HZ[0]} to {RATES_HZ[1]} Hz"
+            "; record it again"
+        )
+    if max(rate, wanted) // math.gcd(rate, wanted) > MAX_PHASES:
+        raise AudioError(
+            f"{path}: has {rate} Hz, which no short filter takes to {wanted} "
+            "Hz; resample it first"
+        )
+
+
+def window_lengths(n_frames, rate):
+    """Lengths of the fewest windows of at most 30 s, alike to one frame.
+
+    Example
+    -------
+    >>> window_lengths(100, rate=2)
+    [50, 50]
+    >>> window_lengths(0, rate=16000)
+    [0]
+    """
+    n_windows = max(1, math.ceil(n_frames / (MAX_WINDOW_S * rate)))
+    ends = [n_frames * i // n_windows for i in range(n_windows + 1)]
+    return [end - start for start, end in zip(ends, ends[1:])]
+
+
+def check_block(path, block, count):
+    """Refuse samples that are missing, not finite, or cancel out."""
+    if count == 0:
+        raise AudioError(f"{path}: holds no samples; remove or replace it")
+    if len(block) < count:
+        raise AudioError(
+            f"{path}: is truncated, a window has {len(block)} samples of "
+            f"{count}; copy or record it again"
+        )
+    if not np.isfinite(block).all():
+        raise AudioError(f"{path}: holds NaN or Inf; remove or replace it")
+    power = np.mean(block.astype(np.float64) ** 2)
+    of_mean = np.mean(block.astype(np.float64).mean(axis=1) ** 2)
+    if of_mean < CANCELLED * power:
+        raise AudioError(
+            f"{path}: its {block.shape[1]} channels cancel each other "
+            "(antiphase); turn one over, or save one channel alone"
+        )
