@@ -27,6 +27,7 @@ from torch import nn
 from speechbrain_moe.audio import read_audio
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.crops import random_crop
+from speechbrain_moe.training.values import is_list, is_number
 
 KINDS = ("noise", "music", "babble")
 FOLDER_KINDS = {"noise": "noise", "music": "music", "speech": "babble"}
@@ -266,14 +267,20 @@ def check_snr(snr_db):
     speechbrain_moe.errors.HyperparameterError: snr_db names noise, music:
     give noise, music, babble
     """
-    if set(snr_db) != set(KINDS):
+    if not isinstance(snr_db, dict):
         raise HyperparameterError(
-            f"snr_db names {', '.join(snr_db)}: give {', '.join(KINDS)}"
+            f"snr_db is {snr_db!r}: give a range for {', '.join(KINDS)} each"
+        )
+    if set(snr_db) != set(KINDS):
+        named = ", ".join(map(str, snr_db)) or "nothing"
+        raise HyperparameterError(
+            f"snr_db names {named}: give {', '.join(KINDS)}"
         )
     for kind, span in snr_db.items():
-        if not (len(span) == 2 and -100 <= span[0] <= span[1] <= 100):
+        fits = is_list(span) and len(span) == 2 and all(map(is_number, span))
+        if not (fits and -100 <= span[0] <= span[1] <= 100):
             raise HyperparameterError(
-                f"snr_db has {list(span)} for {kind}: give the lowest and the "
+                f"snr_db has {span!r} for {kind}: give the lowest and the "
                 "highest SNR in dB, such as [0, 15]"
             )
 

@@ -142,8 +142,8 @@ def check_paths(settings):
         if not (settings[key] is None or isinstance(settings[key], str)):
             refuse(key, settings[key], "a path, or null")
     lists = settings.get("trial_list")
-    each = lists if is_list(lists) else [lists or ""]
-    if not (each and all(isinstance(path, str) for path in each)):
+    each = lists if is_list(lists) else [lists]
+    if lists is not None and not (each and all(isinstance(path, str) for path in each)):
         refuse("trial_list", lists, "a path, a URL, a list of them, or null")
     if "output_folder" in settings and "save_folder" in settings:
         wanted = Path(settings["output_folder"]) / "save"
@@ -238,6 +238,12 @@ def check_effect(settings):
         raise HyperparameterError(
             f"n_hard_speakers is {n_hard} and hard_margin 0: give the hard "
             "speakers a margin, such as 0.06, or 0 of them"
+        )
+    init, tuned = map(settings.get, ("init_from", "finetune_from"))
+    if init is not None and tuned is not None:
+        raise HyperparameterError(
+            f"init_from is {init!r} and finetune_from {tuned!r}: both fill "
+            "the experts, so give one of them"
         )
     noise = settings.get("init_noise")
     if noise and settings.get("init_from") is None:

@@ -186,8 +186,22 @@ def test_room_is_a_convolution_at_the_level_before(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"noise": [5, 0]}, {"music": [0]}, {"babble": [0, 1000]}]
+    "bad",
+    [
+        {"noise": [5, 0]},
+        {"music": [0]},
+        {"babble": [0, 1000]},
+        {"noise": 5},
+        {"music": ["a", "b"]},
+        {"babble": None},
+    ],
 )
 def test_snr_that_is_no_range_is_refused(bad):
     with pytest.raises(HyperparameterError, match=f"for {next(iter(bad))}"):
         check_snr(SNR_DB | bad)
+
+
+@pytest.mark.parametrize("bad", [5, None, [0, 15], {}, {0: [0, 15]}])
+def test_snr_is_a_range_for_each_kind(bad):
+    with pytest.raises(HyperparameterError, match="snr_db .* music, babble"):
+        check_snr(bad)

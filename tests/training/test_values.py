@@ -82,6 +82,19 @@ def test_noise_of_experts_is_refused_without_what_they_start_from():
     check_values({"init_noise": 0.1, "init_from": "ecapa"})
 
 
+def test_two_sources_of_the_experts_are_refused():
+    with pytest.raises(HyperparameterError, match="init_from .* finetune_from"):
+        check_values({"init_from": "ecapa", "finetune_from": "package"})
+
+
+@pytest.mark.parametrize("value", [[], 0, False, 5, [1], {}])
+def test_trial_list_is_a_path_a_list_of_them_or_null(value):
+    with pytest.raises(HyperparameterError, match="trial_list is"):
+        check_values({"trial_list": value})
+    for fits in (None, "O", ["O", "trials.txt"]):
+        check_values({"trial_list": fits})
+
+
 def test_hard_speakers_are_refused_without_a_margin():
     with pytest.raises(HyperparameterError, match="hard_margin 0: give"):
         check_values({"n_hard_speakers": 5, "hard_margin": 0.0})
