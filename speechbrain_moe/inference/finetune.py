@@ -98,13 +98,19 @@ def start_from(modules, encoder, source, speakers):
     Raises
     ------
     PackageError
-        If its weights are not those of the training's model.
+        If its weights are not those of the training's model, or it has
+        another number of centres a speaker.
     """
     state = encoder.mods["embedding_model"].state_dict()
     load_strictly(modules["embedding_model"], state, source)
     known = encoder.hparams.label_encoder.lab2ind
     theirs, ours = encoder.mods["classifier"], modules["classifier"]
     n_centres = theirs.weight.shape[0] // len(known)
+    if ours.n_subcentres != n_centres:
+        raise PackageError(
+            f"finetune_from: {source} has {n_centres} centres a speaker and "
+            f"n_subcentres is {ours.n_subcentres}: leave that key out"
+        )
     centres = theirs.weight.detach().unflatten(0, (-1, n_centres))
     places = [i for i, name in enumerate(speakers) if name in known]
     rows = [known[speakers[i]] for i in places]

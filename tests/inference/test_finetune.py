@@ -11,6 +11,7 @@ from speechbrain_moe.inference.finetune import (
     open_source,
     start_from,
 )
+from speechbrain_moe.lobes.classifier import SubcentreClassifier
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,13 @@ def test_values_of_the_model_are_those_of_the_source(source):
     found = model_values(encoder, keys)
     assert set(found) == {"n_experts", "selection", "emb_dim"}
     assert found["n_experts"] == encoder.mods.embedding_model.n_experts
+
+
+def test_another_number_of_centres_is_refused(package, fresh):
+    modules = fresh(3)
+    modules["classifier"] = SubcentreClassifier(32, 3, n_subcentres=3)
+    with pytest.raises(PackageError, match="1 centres .* n_subcentres is 3"):
+        start_from(modules, open_source(package), package, ["ann", "bob"])
 
 
 def test_another_model_is_refused(package, fresh, tiny_model):
