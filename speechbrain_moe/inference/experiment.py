@@ -138,8 +138,11 @@ def find_checkpoint(folder, name=None):
             f"{folder} holds no checkpoint with a dev_eer: train for an epoch "
             "first"
         )
-    averages = [one for one in found if "n_averaged" in one.meta]
     if name is None:
+        last = max(one.meta["epoch"] for one in found)
+        averages = [one for one in found if "n_averaged" in one.meta]
+        # A training that went on has left its average behind
+        averages = [one for one in averages if one.meta["epoch"] == last]
         return (averages or found)[0]
     for checkpoint in found:
         if checkpoint.path.name == name:

@@ -7,7 +7,10 @@ from safetensors.torch import load_file
 from speechbrain.inference.classifiers import EncoderClassifier
 
 from speechbrain_moe.errors import PackageError
-from speechbrain_moe.inference.experiment import read_experiment
+from speechbrain_moe.inference.experiment import (
+    find_checkpoint,
+    read_experiment,
+)
 from speechbrain_moe.inference.export import export_package
 
 
@@ -79,6 +82,20 @@ def test_training_of_before_there_were_subcentres_is_read(training):
     assert len(kept) < len(lines)
     old = read_experiment(training).hparams["classifier"].weight
     assert torch.equal(old, new)
+
+
+@pytest.mark.parametrize(
+    "epoch, taken", [(2, "CKPT+average"), (1, "CKPT+best")]
+)
+def test_an_average_left_behind_by_later_epochs_is_not_taken(
+    training, epoch, taken
+):
+    average = training / "save/average/CKPT+average"
+    shutil.copytree(training / "save/CKPT+worse", average)
+    (average / "sizes.json").write_text("{}")
+    meta = f"n_averaged: 2\nepoch: {epoch}\ndev_eer: 15.0\n"
+    (average / "CKPT.yaml").write_text(f"end-of-epoch: true\n{meta}")
+    assert find_checkpoint(training / "save").path.name == taken
 
 
 def test_nan_in_a_checkpoint_is_refused(training):
