@@ -169,3 +169,4 @@ def test_another_number_of_processes_is_refused_with_the_way_out(
     assert "written by 2 processes" in str(refused.value)
     assert "--finetune_from" in str(refused.value)
     assert (tmp_path / "out/hyperparams.yaml").read_text() == before
+    train.main([*given, "--test_only"])  # goes on with nothing

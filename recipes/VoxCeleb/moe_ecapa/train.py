@@ -158,8 +158,10 @@ def finish(settings, device):
         logger.info(say(metrics))
 
 
-def build(hparams_file, settings, overrides, source):
+def build(hparams_file, settings, overrides, source, goes_on):
     """Objects of the yaml, in an output folder that fits them.
+
+    Where the training goes on, as many processes must.
 
     Raises
     ------
@@ -169,7 +171,8 @@ def build(hparams_file, settings, overrides, source):
     # Built before the folder's hyperparams.yaml is written over
     with open(hparams_file, encoding="utf-8") as file:
         hparams = load_hyperpyyaml(file, overrides)
-    hparams["checkpointer"].check_processes()
+    if goes_on:
+        hparams["checkpointer"].check_processes()
     sb.create_experiment_directory(
         settings["output_folder"], hparams_file, overrides
     )
@@ -191,7 +194,8 @@ def run(run_opts, hparams_file, settings, overrides, source):
     settings, overrides = count_data(
         settings, overrides, teacher, count_processes()
     )
-    hparams = build(hparams_file, settings, overrides, source)
+    goes_on = not run_opts.test_only
+    hparams = build(hparams_file, settings, overrides, source, goes_on)
     modules = dict(hparams["modules"])
     if teacher is None:
         del modules["distillation"]
@@ -204,7 +208,7 @@ def run(run_opts, hparams_file, settings, overrides, source):
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
     )
-    if not run_opts.test_only:
+    if goes_on:
         fit(brain, settings, teacher)
     if brain.debug:
         logger.info("debug run: nothing is verified or exported")
