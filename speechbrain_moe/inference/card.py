@@ -84,10 +84,10 @@ With `speechbrain-moe` installed, which brings SpeechBrain:
 ## Files
 
 `manifest.json` holds the hash of every file;
-`speechbrain_moe.inference.manifest.verify_package(folder)` checks a folder
-against it. `hyperparams.yaml` is the network's graph, and code: load packages
-of people you trust. `label_encoder.txt` names the speakers trained on as the
-training data named them.
+`speechbrain_moe.inference.manifest.verify_package(folder)` checks a folder.
+`hyperparams.yaml` is the network's graph and can hold code, which stock
+SpeechBrain runs; `speechbrain_moe.inference.loading.open_package` refuses it.
+`label_encoder.txt` has the speakers trained on, named as in the training data.
 """
 
 

@@ -4,8 +4,8 @@
  * a file that changed, is missing or is not named there is refused by name;
    names that begin with a dot (git's, the Hub's own) do not count
  * no time and no path of the machine: a training gives the same bytes again
- * the graph in hyperparams.yaml is code, as it is for SpeechBrain: it is
-   built only after all hashes agree
+ * the graph in hyperparams.yaml can be code, as it is for SpeechBrain: it is
+   built only after all hashes agree and it names no foreign class
 
 Authors
  * The speechbrain_moe developers 2026
@@ -22,9 +22,10 @@ from speechbrain.inference.speaker import SpeakerRecognition
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.collected import MANIFEST_FILE
+from speechbrain_moe.inference.graph_check import check_graph
 from speechbrain_moe.inference.package import HPARAMS_FILE
 
-MANIFEST_FILE = "manifest.json"
 FETCH_AGAIN = "export or fetch it again"
 # What a yaml and the classes it names raise when something is wrong
 BUILD_ERRORS = (
@@ -221,13 +222,16 @@ def check_files(folder):
     return manifest
 
 
-def verify_package(folder):
+def verify_package(folder, allow_code=False):
     """Check a package file by file, then load it.
 
     Arguments
     ---------
     folder : str or Path
-        The package. Its yaml is code: give folders of people you trust.
+        The package.
+    allow_code : bool
+        Whether its graph may name classes and functions of any kind, which
+        then run with your rights.
 
     Returns
     -------
@@ -237,12 +241,15 @@ def verify_package(folder):
     Raises
     ------
     PackageError
-        If a file is missing, changed or surplus, the yaml cannot be built,
-        or weights do not fit or are not finite; names file and mend.
+        If a file is missing, changed or surplus, the yaml would run code or
+        cannot be built, or weights do not fit or are not finite; names file
+        and mend.
     """
     if not Path(folder).is_dir():
         raise PackageError(f"{folder}: no such folder; give a package")
     manifest = check_files(folder)
+    if not allow_code:
+        check_graph(Path(folder) / HPARAMS_FILE)
     try:
         encoder = SpeakerRecognition.from_hparams(
             source=str(folder), run_opts={"device": "cpu"}

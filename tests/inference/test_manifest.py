@@ -164,22 +164,39 @@ def test_weights_that_are_not_finite_are_refused_though_signed(package):
         verify_package(package)
 
 
-@pytest.mark.parametrize(
-    "old, new",
-    [
-        ("n_experts: ", "n_experts: ["),
-        ("PassThrough", "NoSuchClass"),
-        ("n_mels: 80", "n_mels: eighty"),
-    ],
-)
-def test_yaml_that_cannot_be_built_is_refused_though_signed(package, old, new):
+def rewrite_yaml(package, old, new):
     path = package / "hyperparams.yaml"
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
     sign_again(package)
-    with pytest.raises(PackageError, match="yaml cannot be built"):
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ("n_experts: ", "n_experts: [", "hyperparams.yaml cannot be read"),
+        ("PassThrough", "NoSuchClass", "NoSuchClass would run code"),
+        ("n_mels: 80", "n_mels: eighty", "hyperparams.yaml cannot be built"),
+    ],
+)
+def test_yaml_that_cannot_be_built_is_refused_though_signed(
+    package, old, new, said
+):
+    rewrite_yaml(package, old, new)
+    with pytest.raises(PackageError, match=said):
         verify_package(package)
+
+
+def test_code_in_the_yaml_runs_only_where_allowed(package, tmp_path):
+    trace = tmp_path / "trace"
+    line = f"\nleft: !apply:os.mkdir [{trace}]\npretrainer:"
+    rewrite_yaml(package, "\npretrainer:", line)
+    with pytest.raises(PackageError, match="os.mkdir would run code"):
+        verify_package(package)
+    assert not trace.exists()
+    verify_package(package, allow_code=True)
+    assert trace.exists()
 
 
 def test_package_of_before_there_were_manifests_still_loads(
