@@ -25,6 +25,7 @@ from speechbrain_moe.inference.snapshot import hub_errors
 logger = logging.getLogger(__name__)
 MANIFEST_FILE = "manifest.json"
 BLOCK = 1 << 20  # bytes read at a time
+NO_NETWORK = (LocalEntryNotFoundError, ConnectionError)
 
 
 def check_collected(source, files, fetch_config):
@@ -91,7 +92,7 @@ def find_manifest(source, fetch_config):
         with hub_errors(place, fetch_config.revision or "main"):
             return fetch(MANIFEST_FILE, source, fetch_config=fetch_config)
     except PackageError as error:
-        if isinstance(error.__cause__, LocalEntryNotFoundError):
+        if isinstance(error.__cause__, NO_NETWORK):
             logger.warning(
                 "%s: its manifest cannot be fetched, so a savedir may hold "
                 "another revision (%s)",

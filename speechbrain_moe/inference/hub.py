@@ -64,8 +64,9 @@ def push(
         Of the commit.
     tag : str, optional
         New name for the commit.
-    token : str, optional
-        One that may write; by default the one that huggingface_hub finds.
+    token : str or False, optional
+        One that may write; by default the one that huggingface_hub finds,
+        False for none.
 
     Returns
     -------
@@ -202,8 +203,8 @@ def pull(repo_id, folder, revision=None, token=None, allow_code=False):
         New, empty, or holding this very revision.
     revision : str, optional
         A branch, tag or commit; by default main.
-    token : str, optional
-        By default the one that huggingface_hub finds.
+    token : str or False, optional
+        By default the one that huggingface_hub finds; False for none.
     allow_code : bool
         Whether its graph may run any code; see ``open_package``.
 

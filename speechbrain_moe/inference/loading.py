@@ -45,8 +45,9 @@ def open_package(
     savedir : str or Path, optional
         For a Hub id, a folder for real copies of the files; by default they
         stay in huggingface_hub's cache.
-    token : str, optional
-        For the Hub; by default the one that huggingface_hub finds.
+    token : str or False, optional
+        For the Hub; by default the one that huggingface_hub finds, False for
+        none.
     allow_code : bool
         Whether the graph may name classes and functions of any kind, which
         then run with your rights.

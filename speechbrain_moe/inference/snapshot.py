@@ -22,16 +22,16 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
-    HFValidationError,
     HTTPError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
-from speechbrain_moe.errors import PackageError
+from speechbrain_moe.errors import InputError, PackageError
 
 logger = logging.getLogger(__name__)
+MAX_REASON = 200  # characters of an error that is passed on
 TOKEN = (
     "a token that may do this: token=..., the variable HF_TOKEN, or the "
     "command `hf auth login`"
@@ -49,8 +49,8 @@ def fetch_snapshot(repo_id, revision=None, token=None):
     revision : str, optional
         A branch, a tag or a commit; by default main. Only the 40 characters
         of a commit name the same files for ever.
-    token : str, optional
-        By default the one that huggingface_hub finds.
+    token : str or False, optional
+        By default the one that huggingface_hub finds; False for none.
 
     Returns
     -------
@@ -230,7 +230,10 @@ def hub_errors(repo_id, revision=None):
     """
     try:
         yield
-    except (OSError, HTTPError, HFValidationError, RuntimeError) as error:
+    except InputError:
+        raise
+    # ValueError: of a model card that the Hub would not take
+    except (OSError, HTTPError, ValueError, RuntimeError) as error:
         # An upload wraps what went wrong with a large file
         wrapped = isinstance(error, RuntimeError) and error.__cause__
         said = explain(wrapped or error, revision)
@@ -262,7 +265,7 @@ def explain(error, revision):
             f"which): check the name, or give {TOKEN}"
         )
     status = getattr(getattr(error, "response", None), "status_code", None)
-    reason = (str(error).strip() or repr(error)).splitlines()[0]
+    reason = " ".join((str(error) or repr(error)).split())[:MAX_REASON]
     if status in (401, 403):
         return f"the Hub refused the token ({reason}); give {TOKEN}"
     if isinstance(error, HfHubHTTPError):

@@ -7,6 +7,7 @@ result is a value, or ``Kind: message`` of the error that it ended in.
 import json
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from hub_server import TOKEN, run_hub
@@ -120,7 +121,25 @@ def live(state):
     note("push after the cuts", push, three, ID, tag="v3")
     note("opened, pushed again", opened, ID, "v3")
     found["three"] = opened(three)
+    with no_links():
+        note("no links, opened", opened, ID, "v1", HOME / "c")
+        copied = {"savedir": HOME / "d", "local_strategy": copies}
+        note("no links, stock", stock, fetch_config=at("v1"), **copied)
     return first, second, opened, stock
+
+
+@contextmanager
+def no_links():
+    """As on Windows, with a cache that is empty."""
+    from huggingface_hub import constants
+
+    def refuse(*args, **kwargs):
+        raise OSError("a required privilege is not held by the client")
+
+    kept = constants.HF_HUB_CACHE, os.symlink
+    constants.HF_HUB_CACHE, os.symlink = str(HOME / "other"), refuse
+    yield
+    constants.HF_HUB_CACHE, os.symlink = kept
 
 
 def alone(first, second, opened, stock):
@@ -152,6 +171,7 @@ def main():
             HF_ENDPOINT=address,
             HF_HUB_DISABLE_XET="1",
             HF_HUB_DISABLE_PROGRESS_BARS="1",
+            HF_HUB_DISABLE_SYMLINKS_WARNING="1",
             HF_HOME=str(HOME / "hf"),
             HF_TOKEN=TOKEN,
         )

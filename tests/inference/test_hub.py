@@ -89,6 +89,8 @@ def test_second_push_is_what_main_loads(told, near, how):
         "opened, commit",
         "stock, commit",
         "opened, savedir of the revision",
+        "no links, opened",
+        "no links, stock",
     ],
 )
 def test_old_revision_still_loads_by_its_pin(told, near, how):
