@@ -102,7 +102,7 @@ def measure_quality(wav, sample_rate=16000):
         duration_s=len(wav) / sample_rate,
         level_db=round(float(top), 2),
         dynamic_db=round(float(top - floor), 2),
-        voiced_s=round(HOP_S * n_voiced, 2),
+        voiced_s=round(HOP_S * int(n_voiced), 2),
         clipped=float(at_peak.mean()) if peak > 0 else 0.0,
         high_db=round(high_band_db(power, sample_rate), 2),
     )

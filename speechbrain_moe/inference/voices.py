@@ -186,10 +186,9 @@ def make_voice(path, qualities, sums):
         }
     if sums is None:
         return Voice(str(path), quality, faults)
-    embedding, experts = sums
-    return Voice(
-        str(path), quality, faults, unit(embedding), experts / experts.sum()
-    )
+    embedding, experts = (np.asarray(row, dtype=np.float32) for row in sums)
+    experts /= experts.sum()
+    return Voice(str(path), quality, faults, unit(embedding), experts)
 
 
 def unit(vector):
