@@ -143,7 +143,8 @@ def check_paths(settings):
             refuse(key, settings[key], "a path, or null")
     lists = settings.get("trial_list")
     each = lists if is_list(lists) else [lists]
-    if lists is not None and not (each and all(isinstance(path, str) for path in each)):
+    are_texts = each and all(isinstance(path, str) for path in each)
+    if not (lists is None or are_texts):
         refuse("trial_list", lists, "a path, a URL, a list of them, or null")
     if "output_folder" in settings and "save_folder" in settings:
         wanted = Path(settings["output_folder"]) / "save"
