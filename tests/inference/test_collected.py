@@ -43,6 +43,11 @@ def hub(monkeypatch):
     return answer
 
 
+def answer_404():
+    """As huggingface_hub's errors want it; any object is a request."""
+    return Response(404, request=object())
+
+
 def test_files_as_the_manifest_says_pass_wherever_they_are(folder, tmp_path):
     kept = tmp_path / "a.ckpt"
     kept.write_text("text")
@@ -83,13 +88,13 @@ def test_offline_mode_is_no_error_either(hub, caplog):
 
 
 def test_hub_package_of_before_there_were_manifests_is_not_checked(hub, caplog):
-    hub(RemoteEntryNotFoundError("404", response=Response(404)))
+    hub(RemoteEntryNotFoundError("404", response=answer_404()))
     assert find_manifest("user/voices", FetchConfig()) is None
     assert caplog.text == ""
 
 
 def test_revision_that_is_not_there_is_an_error(hub):
-    hub(RevisionNotFoundError("404", response=Response(404)))
+    hub(RevisionNotFoundError("404", response=answer_404()))
     with pytest.raises(PackageError, match="user/voices: no revision v9"):
         find_manifest("user/voices", FetchConfig(revision="v9"))
 

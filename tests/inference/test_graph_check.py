@@ -62,7 +62,7 @@ def test_list_holds_no_class_that_graphs_do_not_use():
         "a: !%61pply:os.mkdir [MARK]",
         "a: !apply%3aos.mkdir [MARK]",
         "a: !applyref%3aos.mkdir [MARK]",
-        "a: !includ%65:other.yaml",
+        "a: !%69nclude:other.yaml",
         "a: !<tag:yaml.org,2002:python/object/apply:os.mkdir> [MARK]",
         "%TAG !e! !apply:os.\n---\na: !e!mkdir [MARK]",
         "%TAG ! !apply:os.\n---\na: !mkdir [MARK]",
