@@ -138,11 +138,7 @@ def fit(brain, settings, teacher):
 
 
 def finish(settings, device):
-    """Export the average, or the best checkpoint, and verify with it."""
-    package = export_package(
-        settings["output_folder"], settings["package_folder"]
-    )
-    logger.info("exported to %s", package)
+    """Verify with the average, or the best checkpoint, and export it."""
     lists, folder = trial_lists(settings), settings["trial_folder"]
     if not lists:
         logger.warning(
@@ -156,6 +152,11 @@ def finish(settings, device):
             settings["output_folder"], trial_list, folder, device=device
         )
         logger.info(say(metrics))
+    # Last, so that the package's card holds the error rates
+    package = export_package(
+        settings["output_folder"], settings["package_folder"]
+    )
+    logger.info("exported to %s", package)
 
 
 def build(hparams_file, settings, overrides, source, goes_on):

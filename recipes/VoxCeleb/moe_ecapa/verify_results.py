@@ -22,6 +22,7 @@ from trial_subgroups import file_values, subgroup_tables, write_subgroups
 from speechbrain_moe import __version__
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.cost import count_cost
+from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.report.det import plot_det
 from speechbrain_moe.scoring.metrics import det_curve
 
@@ -114,7 +115,7 @@ def describe(encoder, source):
     Returns
     -------
     dict
-        Folder name, device, parameters (total, active for one utterance),
+        Folder name, key of the weights, device, parameters (total, active for one utterance),
         multiply-accumulates for 3 s, version and commit.
     """
     cost = count_cost(
@@ -122,6 +123,7 @@ def describe(encoder, source):
     )
     return {
         "encoder": Path(source).resolve().name,
+        "model": encoder_key(encoder),
         "device": device_name(encoder.device),
         "params": cost.params,
         "active_params": cost.active_params,
