@@ -2,9 +2,11 @@ import json
 import math
 
 import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
 from speechbrain.utils.fetching import FetchFrom, FetchSource
 
 from speechbrain_moe.errors import InputError, PackageError
+from speechbrain_moe.inference import learnt
 from speechbrain_moe.inference.learnt import (
     NOTHING_LEARNT,
     Learnt,
@@ -138,3 +140,23 @@ def test_calibration_of_a_folder_is_found_without_fetching(write, tmp_path):
     source = FetchSource(FetchFrom.LOCAL, str(tmp_path))
     assert fetch_calibration(str(tmp_path), {}) == path
     assert fetch_calibration(source, {}) == path
+
+
+def test_calibration_is_fetched_as_the_rest_of_the_package(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        learnt, "fetch", lambda *given, **how: asked.append((given, how))
+    )
+    settings = {"savedir": "saved", "overrides": {}, "fetch_config": "pinned"}
+    fetch_calibration("user/model", settings)
+    how = {"savedir": "saved", "fetch_config": "pinned"}
+    assert asked == [(("calibration.json", "user/model"), how)]
+
+
+@pytest.mark.parametrize("error", [LocalEntryNotFoundError, ValueError])
+def test_package_on_the_hub_may_lack_a_calibration(monkeypatch, error):
+    def absent(*given, **how):
+        raise error("not there")
+
+    monkeypatch.setattr(learnt, "fetch", absent)
+    assert fetch_calibration("user/model", {}) is None
