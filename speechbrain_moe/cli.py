@@ -27,16 +27,57 @@ def verify(given):
         embed_file(encoder.encode_batch, path, encoder.hparams.sample_rate)
         for path in (given.enrol, given.test)
     )
-    # Unit length is the encoder's contract, so the cosine is the product.
+    # Of unit length, so the product is the cosine
     return {"enrol": given.enrol, "test": given.test, "score": enrol @ test}
 
 
 def export(given):
     """Folder that the best checkpoint was written to, as a dict."""
+    from speechbrain_moe.inference.about import read_about
     from speechbrain_moe.inference.export import export_package
 
-    package = export_package(given.training, given.package)
+    about = read_about(given.about) if given.about else None
+    package = export_package(
+        given.training, given.package, about, given.examples
+    )
     return {"package": str(package)}
+
+
+def verify_package(given):
+    """What was checked of a package, as a dict."""
+    from speechbrain_moe.inference import manifest
+
+    return manifest.verify_package(given.package, given.allow_code)._asdict()
+
+
+def push(given):
+    """Where a package stands on the Hub now, as a dict."""
+    from speechbrain_moe.inference import hub
+
+    return hub.push(
+        given.package, given.repo_id, given.private, given.message, given.tag
+    )._asdict()
+
+
+def pull(given):
+    """Folder that a package was downloaded to, as a dict."""
+    from speechbrain_moe.inference import hub
+
+    package = hub.pull(
+        given.repo_id,
+        given.package,
+        given.revision,
+        allow_code=given.allow_code,
+    )
+    return {"package": str(package)}
+
+
+def onnx(given):
+    """The ONNX file that was written, as a dict."""
+    from speechbrain_moe.inference.onnx_export import export_onnx
+
+    written = export_onnx(given.model, given.file)
+    return {**written._asdict(), "path": str(written.path)}
 
 
 def report(given):
@@ -127,7 +168,7 @@ def build_parser():
     Returns
     -------
     argparse.ArgumentParser
-        With the subcommands verify, export and report.
+        With a subcommand for each function above.
     """
     parser = argparse.ArgumentParser(
         prog="speechbrain-moe",
@@ -144,12 +185,7 @@ def build_parser():
     )
     one.add_argument("--device", default="cpu", help="such as cpu or cuda:0")
     one.set_defaults(run=verify)
-
-    one = commands.add_parser("export", help="make a package of a training")
-    one.add_argument("training", help="output_folder of a training")
-    one.add_argument("package", help="folder to write")
-    one.set_defaults(run=export)
-
+    add_package_commands(commands)
     one = commands.add_parser("report", help="show what goes to which expert")
     add_report_arguments(one)
     one.set_defaults(run=report)
@@ -159,6 +195,58 @@ def build_parser():
             "--json", action="store_true", help="print one JSON object"
         )
     return parser
+
+
+def add_package_commands(commands):
+    """Declare export, verify-package, push, pull and onnx.
+
+    Arguments
+    ---------
+    commands : argparse._SubParsersAction
+        Changed in place.
+    """
+    one = commands.add_parser("export", help="make a package of a training")
+    one.add_argument("training", help="output_folder of a training")
+    one.add_argument("package", help="folder to write")
+    one.add_argument("--about", help="yaml with title, license .. for the card")
+    one.add_argument(
+        "--examples", nargs="+", default=(), help="recordings to take along"
+    )
+    one.set_defaults(run=export)
+
+    one = commands.add_parser("verify-package", help="check a package's files")
+    one.add_argument("package", help="folder of a package")
+    add_allow_code(one)
+    one.set_defaults(run=verify_package)
+
+    one = commands.add_parser("push", help="upload a package to the Hub")
+    one.add_argument("package", help="folder of a package")
+    one.add_argument("repo_id", help="such as user/name")
+    one.add_argument("--private", action="store_true", help="if it is made")
+    one.add_argument("--message", default="Upload speaker encoder")
+    one.add_argument("--tag", help="name for this revision")
+    one.set_defaults(run=push)
+
+    one = commands.add_parser("pull", help="download a package from the Hub")
+    one.add_argument("repo_id", help="such as user/name")
+    one.add_argument("package", help="folder to write")
+    one.add_argument("--revision", help="commit, tag or branch")
+    add_allow_code(one)
+    one.set_defaults(run=pull)
+
+    one = commands.add_parser("onnx", help="one file that runs without torch")
+    one.add_argument("model", help="package or training folder")
+    one.add_argument("file", help="file to write, ending in .onnx")
+    one.set_defaults(run=onnx)
+
+
+def add_allow_code(command):
+    """Declare the flag that trusts a package's yaml."""
+    command.add_argument(
+        "--allow_code",
+        action="store_true",
+        help="its yaml may run any code: for people you trust",
+    )
 
 
 def add_report_arguments(command):

@@ -36,6 +36,39 @@ def test_export_writes_a_package(experiment, tmp_path, capsys):
     assert str(package) in capsys.readouterr().out
 
 
+def test_a_package_is_checked_and_a_changed_one_is_refused(
+    experiment, tmp_path, capsys
+):
+    package = tmp_path / "package"
+    about = tmp_path / "about.yaml"
+    about.write_text("title: Four voices\n")
+    export = ["export", str(experiment), str(package), "--about", str(about)]
+    assert main(export) == 0
+    assert "# Four voices" in (package / "README.md").read_text()
+    capsys.readouterr()
+    check = ["verify-package", str(package), "--json"]
+    assert main(check) == 0
+    assert "README.md" in json.loads(capsys.readouterr().out)["files"]
+    (package / "README.md").write_text("changed")
+    assert main(check) == 2
+    assert "README.md" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["push", "nowhere", "user/name"],
+        ["onnx", "nowhere", "out.onnx"],
+        ["verify-package", "nowhere"],
+    ],
+)
+def test_a_missing_package_ends_in_one_line_and_status_2(command, capsys):
+    assert main(command) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert "nowhere" in err
+
+
 def test_missing_file_ends_in_one_line_on_stderr_and_status_2(
     experiment, capsys
 ):
