@@ -27,6 +27,7 @@ HIGH_HZ, LOW_HZ = (5200.0, 7500.0), (1000.0, 3600.0)
 
 SILENT_DB = -60.0
 MIN_DYNAMIC_DB = 3.0
+STEADY_S = 0.5  # a shorter sound can be one vowel
 MIN_VOICED_S = 0.06  # below it there is no speech
 MIN_SPEECH_S = 0.2  # below it there is too little
 MAX_CLIPPED = 0.02
@@ -229,7 +230,7 @@ def find_faults(quality):
         said = f"at {q.level_db:.0f} dB of full scale, {SILENT_DB:g} wanted"
         return {"silent": f"silence {said}"}
     faults = {}
-    if q.dynamic_db < MIN_DYNAMIC_DB:
+    if q.dynamic_db < MIN_DYNAMIC_DB and q.duration_s >= STEADY_S:
         faults["no_speech"] = (
             f"a steady sound, its level moves by {q.dynamic_db:.1f} dB, "
             f"{MIN_DYNAMIC_DB:g} wanted"

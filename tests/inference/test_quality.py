@@ -56,6 +56,10 @@ def test_little_speech_is_told_from_none(voices):
     assert faults(wav) == ["too_short"]
 
 
+def test_part_of_a_vowel_is_no_steady_sound(voices):
+    assert faults(voices(1, 32000)[0, 16000:18400]) == ["too_short"]
+
+
 def test_clipping_is_told_however_soft_the_result(voices):
     wav = voices(1, 32000)[0].numpy()
     clipped = np.clip(wav, *np.quantile(wav, [0.05, 0.95]))
