@@ -1,6 +1,7 @@
 """What a training reads, written before it: lists, noises, rooms, a teacher.
 
  * trial list and teacher are looked at before the first file is written
+ * a training that has begun keeps its speakers: a list of some is refused
  * all lists stand in save_folder; a second call makes only what changed
 
 Authors
@@ -12,8 +13,12 @@ from pathlib import Path
 from trial_sources import trial_paths
 from voxceleb_prepare import prepare_voxceleb
 
-from speechbrain_moe.scoring.speakers import check_labels
-from speechbrain_moe.scoring.trials import check_trial_files, read_trials
+from speechbrain_moe.scoring.speakers import check_labels, speakers_of
+from speechbrain_moe.scoring.trials import (
+    TrialListError,
+    check_trial_files,
+    read_trials,
+)
 from speechbrain_moe.training.data import read_table
 from speechbrain_moe.training.noises import prepare_noises
 from speechbrain_moe.training.rooms import prepare_rooms
@@ -45,6 +50,7 @@ def prepare(settings, teacher):
         trials = read_trials(path)
         check_labels(trials)
         check_trial_files(trials, settings["trial_folder"], "trial_folder")
+        check_unheard(trials, path, settings["save_folder"])
     prepare_voxceleb(
         train_folder=settings["train_folder"],
         save_folder=settings["save_folder"],
@@ -65,6 +71,39 @@ def prepare(settings, teacher):
             settings["sample_rate"],
         )
     prepare_augmentation(settings)
+
+
+def check_unheard(trials, path, save_folder):
+    """Refuse a list of speakers whom a training has trained on or held out.
+
+    Else they would be taken out of its lists now, and pass for unheard.
+
+    Arguments
+    ---------
+    trials : Trials
+        What the list holds.
+    path : str or Path
+        The list, for the error.
+    save_folder : str or Path
+        Of a training that has begun, or of none.
+
+    Raises
+    ------
+    TrialListError
+        Names a speaker.
+    """
+    if not (Path(save_folder) / "label_encoder.txt").is_file():
+        return
+    listed = {*speakers_of({*trials.enrol, *trials.test})}
+    kept = [Path(save_folder) / f"{name}.csv" for name in ("train", "dev")]
+    for table_path in filter(Path.is_file, kept):
+        table = read_table(table_path)
+        for speaker in sorted(listed & {*table.spk_id})[:1]:
+            raise TrialListError(
+                f"trial_list: {path} names {speaker}, who stands in "
+                f"{table_path}: score this list by verify.py, or train anew in "
+                "another output_folder"
+            )
 
 
 def prepare_augmentation(settings):
