@@ -43,7 +43,7 @@ class MoEBrain(sb.Brain):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.epoch_log = EpochLog(self.encoder.n_experts)
+        self.epoch_log = EpochLog(self.encoder.n_experts, self.device)
         self.n_skipped_in_a_row = 0
         if self.checkpointer is not None:
             self.checkpointer.add_recoverable("epoch_log", self.epoch_log)
@@ -224,7 +224,7 @@ class MoEBrain(sb.Brain):
         dict
             Numbers by name, see ``EpochLog``; empty before the first batch.
         """
-        return self.epoch_log.figures(self.device)
+        return self.epoch_log.figures()
 
     def _wrap_distributed(self):
         """DDP without synchronised batch norm where that cannot be.

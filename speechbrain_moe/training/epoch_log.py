@@ -13,6 +13,8 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+from functools import partial
+
 import torch
 import torch.distributed as dist
 from speechbrain.utils.checkpoints import (
@@ -20,7 +22,7 @@ from speechbrain.utils.checkpoints import (
     mark_as_saver,
     register_checkpoint_hooks,
 )
-from speechbrain.utils.distributed import main_process_only
+from speechbrain.utils.distributed import if_main_process, main_process_only
 from speechbrain.utils.train_logger import TensorboardLogger
 
 from speechbrain_moe.errors import MissingPackageError
@@ -29,7 +31,7 @@ from speechbrain_moe.lobes.losses import balance_loss, expert_load
 DEAD_LOAD = 0.01  # share of an epoch's load
 
 
-@register_checkpoint_hooks
+@partial(register_checkpoint_hooks, save_on_main_only=False)
 class EpochLog:
     """Sums over the batches of an epoch.
 
@@ -39,6 +41,8 @@ class EpochLog:
     ---------
     n_experts : int
         Experts to choose from, E.
+    device : str
+        Where processes exchange their sums.
 
     Example
     -------
@@ -52,8 +56,8 @@ class EpochLog:
     (0.5, 0)
     """
 
-    def __init__(self, n_experts):
-        self.n_experts = n_experts
+    def __init__(self, n_experts, device="cpu"):
+        self.n_experts, self.device = n_experts, device
         self.start()
 
     def start(self):
@@ -98,13 +102,8 @@ class EpochLog:
             value = torch.as_tensor(value).detach().cpu().float().reshape(-1)
             self.sums[name] = self.sums.get(name, 0) + value
 
-    def figures(self, device="cpu"):
+    def figures(self):
         """The epoch in numbers; to be asked for in every process.
-
-        Arguments
-        ---------
-        device : str
-            Where processes exchange their sums.
 
         Returns
         -------
@@ -114,10 +113,10 @@ class EpochLog:
             the balance loss of the whole epoch, 1 when even;
             ``load_entropy`` and mean ``route_entropy`` of an utterance, in
             [0, 1]; ``gate_margin``, mean difference of the two highest
-            probabilities; ``n_skipped_steps`` of one process. Empty when
-            nothing was counted.
+            probabilities; ``n_skipped_steps``, summed over processes. Empty
+            when nothing was counted.
         """
-        sums = sum_processes(self.sums, device)
+        sums = sum_processes(self.sums, self.device)
         if "n_rows" not in sums:
             return {}
         n_rows, n_batches = sums["n_rows"], sums["n_batches"]
@@ -131,19 +130,21 @@ class EpochLog:
             "load_entropy": float(normalised_entropy(load)),
             "route_entropy": float(sums["entropy"] / n_rows),
             "gate_margin": float(sums["margin"] / n_rows),
-            "n_skipped_steps": int(self.sums["n_skipped_steps"]),
+            "n_skipped_steps": int(sums["n_skipped_steps"]),
         }
 
     @mark_as_saver
     def save(self, path):
-        """Write the sums.
+        """Write the sums of all processes; to be called in each of them.
 
         Arguments
         ---------
         path : str or Path
             File to write.
         """
-        torch.save(self.sums, path)
+        sums = sum_processes(self.sums, self.device)
+        if if_main_process():
+            torch.save(sums, path)
 
     @mark_as_loader
     def load(self, path, end_of_epoch):
@@ -156,8 +157,11 @@ class EpochLog:
         end_of_epoch : bool
             Whether the epoch was over; then there is nothing to add to.
         """
-        if not end_of_epoch:
-            self.sums = torch.load(path)
+        if end_of_epoch:
+            return
+        self.sums = torch.load(path)
+        if not if_main_process():  # the main one goes on with those of all
+            self.sums = {name: 0 * v for name, v in self.sums.items()}
 
 
 class EpochCurves(TensorboardLogger):

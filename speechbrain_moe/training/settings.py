@@ -17,7 +17,13 @@ from speechbrain_moe.training.data import read_table
 from speechbrain_moe.training.values import check_values
 
 COUNTED = ("n_speakers", "steps_per_epoch", "teacher_dim")
-SPLIT_KEYS = ("seed", "speeds", "n_dev_speakers", "min_duration_s")
+SPLIT_KEYS = (
+    "batch_size",
+    "seed",
+    "speeds",
+    "n_dev_speakers",
+    "min_duration_s",
+)
 # Another place for the same is fine; with it or without is not
 GIVEN_KEYS = (
     "teacher_embeddings",
@@ -162,7 +168,7 @@ def parse(text, source):
     try:
         tree = ruamel.yaml.YAML().load(text)
     except ruamel.yaml.YAMLError as error:
-        first = str(error).splitlines()[0]
+        first = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise HyperparameterError(
             f"{source}: not valid yaml ({first}); correct it"
         ) from error

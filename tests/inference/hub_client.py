@@ -13,7 +13,7 @@ from pathlib import Path
 from hub_server import TOKEN, run_hub
 
 FOLDERS = [Path(folder) for folder in sys.argv[1:4]]
-HOME = Path(sys.argv[4])
+HOME = Path(*sys.argv[4:5])
 ID = "user/voices"
 found = {}
 

@@ -10,8 +10,6 @@ import sys
 import speaker_brain
 import train
 
-file, *arguments = sys.argv[1:]
-
 
 class WritingBrain(speaker_brain.SpeakerBrain):
     def on_fit_batch_end(self, batch, outputs, loss, should_step):
@@ -19,5 +17,7 @@ class WritingBrain(speaker_brain.SpeakerBrain):
             print(self.epoch, self.step, float(loss).hex(), file=out)
 
 
-train.SpeakerBrain = WritingBrain
-train.main(arguments)
+if __name__ == "__main__":
+    file, *arguments = sys.argv[1:]
+    train.SpeakerBrain = WritingBrain
+    train.main(arguments)

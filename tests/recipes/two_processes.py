@@ -11,8 +11,6 @@ import speaker_brain
 import torch.distributed as dist
 import train
 
-folder, *arguments = sys.argv[1:]
-
 
 class WritingBrain(speaker_brain.SpeakerBrain):
     def compute_forward(self, batch, stage):
@@ -23,5 +21,7 @@ class WritingBrain(speaker_brain.SpeakerBrain):
         return super().compute_forward(batch, stage)
 
 
-train.SpeakerBrain = WritingBrain
-train.main(arguments)
+if __name__ == "__main__":
+    folder, *arguments = sys.argv[1:]
+    train.SpeakerBrain = WritingBrain
+    train.main(arguments)

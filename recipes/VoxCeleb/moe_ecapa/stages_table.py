@@ -64,15 +64,15 @@ def candidates(folder):
     return found
 
 
-def measure_checkpoint(folder, name, trial_list, audio_folder, device):
+def measure_checkpoint(folder, one, trial_list, audio_folder, device):
     """What verify.py says of one checkpoint, by raw cosine.
 
     Arguments
     ---------
     folder : str or Path
         A training's output_folder.
-    name : str
-        Of the checkpoint.
+    one : Checkpoint
+        Of the training.
     trial_list, audio_folder : str or Path
         What to score.
     device : str
@@ -83,12 +83,14 @@ def measure_checkpoint(folder, name, trial_list, audio_folder, device):
     dict
         As in metrics.json; read where it is there.
     """
-    out = Path(folder) / "stages" / name / Path(trial_list).stem
+    # By its time too: the average of a longer training has the same name
+    place = f"{one.path.name}_{one.meta['unixtime']:.0f}"
+    out = Path(folder) / "stages" / place / Path(trial_list).stem
     path = out / "metrics.json"
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
     return verify(
-        folder, trial_list, audio_folder, out, device, checkpoint=name
+        folder, trial_list, audio_folder, out, device, None, one.path.name
     )
 
 
@@ -120,7 +122,7 @@ def stage_rows(folder, device="cpu"):
     chosen = find_checkpoint(Path(folder) / "save").path
     rows = []
     for what, one in found.items():
-        args = (one.path.name, lists[0], settings["trial_folder"], device)
+        args = (one, lists[0], settings["trial_folder"], device)
         said = measure_checkpoint(folder, *args)
         name = f"{stage_name(settings)}, {what}"
         rows.append(
@@ -159,10 +161,13 @@ def scoring_rows(folder):
     """
     settings = training_settings(folder)
     path = Path(folder) / trial_lists(settings)[0].stem / "metrics.json"
-    said = json.loads(path.read_text(encoding="utf-8"))
+    said = {}
+    if path.is_file():
+        said = json.loads(path.read_text(encoding="utf-8"))
     if "steps" not in said:
         raise InputError(
-            f"{path} has the cosine alone: run python verify.py {folder}"
+            f"{path} has no steps beyond the cosine: run python verify.py "
+            f"{folder}"
         )
     return [
         [

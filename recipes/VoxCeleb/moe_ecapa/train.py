@@ -119,6 +119,14 @@ def fit(brain, settings, teacher):
         settings["speakers"],
         f"{settings['save_folder']}/label_encoder.txt",
     )
+    last = settings["margin_epochs"][1]
+    if last > settings["n_epochs"]:
+        logger.warning(
+            "margin_epochs: the whole margin is reached in epoch %d, and "
+            "n_epochs is %d",
+            last,
+            settings["n_epochs"],
+        )
     train, dev = make_train(brain, settings, teacher), make_dev(settings)
     brain.fit(
         brain.hparams.epoch_counter,

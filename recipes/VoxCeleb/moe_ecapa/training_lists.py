@@ -29,7 +29,15 @@ from speechbrain_moe.training.unlabelled import list_unlabelled
 def trial_lists(settings):
     """Paths of the trial lists that are reported on, fetched if need be."""
     folder = Path(settings["save_folder"]) / "lists"
-    return trial_paths(settings["trial_list"], folder)
+    paths = trial_paths(settings["trial_list"], folder)
+    names = [path.stem for path in paths]
+    for name in names:
+        if names.count(name) > 1:
+            raise TrialListError(
+                f"trial_list: two lists are called {name}, and results are "
+                "kept by name: rename one"
+            )
+    return paths
 
 
 def find_teacher(settings):

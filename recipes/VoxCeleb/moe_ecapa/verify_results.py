@@ -115,8 +115,8 @@ def describe(encoder, source):
     Returns
     -------
     dict
-        Folder name, key of the weights, device, parameters (total, active for one utterance),
-        multiply-accumulates for 3 s, version and commit.
+        Folder name, key of the weights, device, parameters (total, active
+        for one utterance), multiply-accumulates for 3 s, version and commit.
     """
     cost = count_cost(
         encoder.mods.embedding_model, n_mels=encoder.hparams.n_mels

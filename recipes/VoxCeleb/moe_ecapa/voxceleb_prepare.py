@@ -120,8 +120,9 @@ def prepare_voxceleb(
     Raises
     ------
     PreparationError
-        If train_folder, a trial list, metadata or a number cannot be used;
-        the message names key, file and mend.
+        If train_folder, a trial list, metadata or a number cannot be used,
+        or a training has begun on other lists; the message names key, file
+        and mend.
     TrialListError
         If a trial list cannot be fetched.
 
@@ -148,6 +149,13 @@ def prepare_voxceleb(
     counts = earlier_counts(save_folder, key)
     if counts:
         return _result(save_folder, counts, remade=False)
+    if (save_folder / "label_encoder.txt").exists():
+        raise PreparationError(
+            f"{save_folder} holds a training, and files, trial lists or "
+            "settings have changed since its lists were written: put them "
+            "back, score another list by verify.py, or choose another "
+            "output_folder"
+        )
     headers = read_headers(folder, files, min_duration_s, sample_rate)
     del files  # a quarter of a gigabyte per million
     counts = _write_lists(
