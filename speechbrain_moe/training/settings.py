@@ -210,7 +210,7 @@ def check_same_model(settings):
     changed = [
         key
         for key in [*fixed, *SPLIT_KEYS]
-        if key not in COUNTED and before.get(key) != settings[key]
+        if key not in COUNTED and before.get(key) != settings.get(key)
     ]
     changed += [
         key

@@ -107,7 +107,8 @@ def test_a_training_from_shards_goes_on_to_the_bit_too(
 ):
     pytest.importorskip("webdataset")
     lists = tmp_path / "lists"  # of any training of this data and seed
-    train.main([*arguments(small_yaml, corpus, lists, **EVERYTHING), "--debug"])
+    debug = arguments(small_yaml, corpus, lists, **EVERYTHING) + ["--debug"]
+    finish(start(tmp_path / "no_matter", debug))
     packed = tmp_path / "shards"
     make_shards(lists / "save", corpus / "dev", packed, utts_per_shard=7)
     changes = {"n_epochs": 2, "shards": packed, "n_shuffled": 4}

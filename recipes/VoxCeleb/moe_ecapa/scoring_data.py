@@ -28,7 +28,6 @@ from speechbrain_moe.inference.sharded_extraction import (
 )
 from speechbrain_moe.scoring.speakers import speakers_of
 from speechbrain_moe.scoring.trials import Trials, read_trials
-from speechbrain_moe.training.data import read_table
 
 logger = logging.getLogger(__name__)
 DEV_UTTS = 40  # of a dev speaker, at most
@@ -125,7 +124,9 @@ def draw_files(csv_path, n_per_speaker, seed):
             f"{csv_path}: no such file; the training's save folder has it, "
             "or give --cohort and --calibration"
         )
-    table = read_table(csv_path)[["path", "spk_id"]]
+    table = pd.read_csv(
+        csv_path, usecols=["path", "spk_id"], dtype=str, keep_default_na=False
+    )
     drawn = table.sort_values("path").sample(frac=1, random_state=seed)
     drawn = drawn.groupby("spk_id").head(n_per_speaker)
     return drawn.sort_values("path").reset_index(drop=True)
