@@ -190,3 +190,14 @@ def test_a_corpus_with_such_names_of_speakers_alone_is_not_judged(
 ):
     prepare()
     assert "are missing" not in caplog.text
+
+
+def test_lists_below_a_training_stay_as_they_are(prepare, both, tmp_path):
+    made = prepare()
+    (tmp_path / "save/label_encoder.txt").write_text("'id10001' => 0\n")
+    assert not prepare().remade  # nothing changed: it goes on
+    before = made.train_csv.read_bytes()
+    write_speakers(both / "vox1/dev/wav", ["id10004"])
+    with pytest.raises(PreparationError, match="holds a training, and files"):
+        prepare()
+    assert made.train_csv.read_bytes() == before

@@ -32,6 +32,7 @@ from voxceleb_layout import (
 )
 from voxceleb_record import (
     OUTPUTS,
+    check_no_training,
     earlier_counts,
     preparation_key,
     write_record,
@@ -149,13 +150,7 @@ def prepare_voxceleb(
     counts = earlier_counts(save_folder, key)
     if counts:
         return _result(save_folder, counts, remade=False)
-    if (save_folder / "label_encoder.txt").exists():
-        raise PreparationError(
-            f"{save_folder} holds a training, and files, trial lists or "
-            "settings have changed since its lists were written: put them "
-            "back, score another list by verify.py, or choose another "
-            "output_folder"
-        )
+    check_no_training(save_folder)
     headers = read_headers(folder, files, min_duration_s, sample_rate)
     del files  # a quarter of a gigabyte per million
     counts = _write_lists(

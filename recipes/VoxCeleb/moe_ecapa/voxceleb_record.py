@@ -93,6 +93,28 @@ def file_hash(path):
     return total.hexdigest()
 
 
+def check_no_training(save_folder):
+    """Refuse to write other lists below a training that has begun.
+
+    Arguments
+    ---------
+    save_folder : Path
+        Where the lists are to be written.
+
+    Raises
+    ------
+    PreparationError
+        If a training has numbered its speakers there.
+    """
+    if (save_folder / "label_encoder.txt").exists():
+        raise PreparationError(
+            f"{save_folder} holds a training, and files, trial lists or "
+            "settings have changed since its lists were written: put them "
+            "back, score another list by verify.py, or choose another "
+            "output_folder"
+        )
+
+
 def earlier_counts(save_folder, key):
     """Counts of an earlier preparation, if its key and outputs still hold.
 
