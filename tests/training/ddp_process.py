@@ -16,7 +16,7 @@ N_PROCESSES, N_STEPS, IDLE = 2, 20, 3
 BIAS_RATE = 0.001  # too little to bring the idle expert back
 
 
-def train(execution, rank):
+def train(execution, rank, folder):
     """20 steps of top-1 with an expert that nobody chooses."""
     brain = tiny_brain(
         run_opts={"distributed_backend": "gloo"},
@@ -36,7 +36,14 @@ def train(execution, rank):
     )
     for step in range(N_STEPS):
         brain.fit_batch(tiny_batch(8, 20, seed=N_PROCESSES * step + rank))
+    figures = brain.epoch_figures()
+    # As a training that goes on in the middle of an epoch
+    brain.epoch_log.save(file := Path(f"{folder}/{execution}.log"))
+    dist.barrier()
+    brain.epoch_log.load(file, end_of_epoch=False)
     return {
+        "figures": figures,
+        "resumed": brain.epoch_figures(),
         "wrapped_as": type(brain.modules.embedding_model).__name__,
         "searches": brain.modules.embedding_model.find_unused_parameters,
         "world_size": dist.get_world_size(),
@@ -59,7 +66,8 @@ def main(rank, folder):
     )
     for execution in ("dense", "sparse"):
         torch.save(
-            train(execution, int(rank)), folder / f"{execution}_{rank}.pt"
+            train(execution, int(rank), folder),
+            folder / f"{execution}_{rank}.pt",
         )
     dist.destroy_process_group()
 

@@ -89,3 +89,17 @@ def test_bias_moves_by_the_load_of_all_processes(trained, execution):
     assert torch.equal(one, other)
     assert one[IDLE].item() == pytest.approx(N_STEPS * BIAS_RATE)
     assert one.min() < 0
+
+
+@executions
+def test_figures_are_those_of_all_processes_and_outlive_a_restart(
+    trained, execution
+):
+    one, other = trained[execution]
+    chosen = torch.cat([one["chosen"], other["chosen"]]).flatten()
+    loads = torch.bincount(chosen, minlength=4) / len(chosen)
+    for end in trained[execution]:
+        found = [end["figures"][f"load_{i}"] for i in range(4)]
+        assert found == pytest.approx(loads.tolist())
+        assert end["figures"] == pytest.approx(one["figures"])
+        assert end["resumed"] == pytest.approx(one["figures"])
