@@ -150,8 +150,8 @@ def finish(settings, device):
     lists, folder = trial_lists(settings), settings["trial_folder"]
     if not lists:
         logger.warning(
-            "trial_list is null: reporting on the dev speakers, by which the "
-            "checkpoint was chosen; on other speakers expect a higher EER"
+            "trial_list is null: reporting on the dev speakers, who watched "
+            "the training; on other speakers the EER may be higher"
         )
         lists = [f"{settings['save_folder']}/dev_trials.txt"]
         folder = settings["train_folder"]
