@@ -22,8 +22,8 @@ from speechbrain_moe.inference.decisions import (
     decide,
     find_objections,
     mean_embedding,
-    pick,
 )
+from speechbrain_moe.inference.identification import pick
 from speechbrain_moe.inference.voices import describe_voices, unit
 
 
@@ -102,7 +102,7 @@ class MoESpeakerRecognition(CheckedRecognition):
             raise AudioError(f"{objections}: enrol by another recording")
         return mean_embedding(voices)
 
-    def identify(self, test, gallery, threshold="eer", accept=()):
+    def identify(self, test, gallery, threshold="eer", prior=0.5, accept=()):
         """Find whose voice a recording is, or that it is nobody's enrolled.
 
         Arguments
@@ -112,7 +112,10 @@ class MoESpeakerRecognition(CheckedRecognition):
         gallery : dict
             By name what ``enrol`` returned, or the files to enrol.
         threshold : str or float
-            As for ``verify``.
+            As for ``verify``; by name it is raised for the number enrolled.
+        prior : float
+            Probability that the speaker is one of the gallery before
+            hearing anything, for the probability in the result.
         accept : list of str
             Faults to decide despite.
 
@@ -138,7 +141,9 @@ class MoESpeakerRecognition(CheckedRecognition):
             for name, value in gallery.items()
         }
         (voice,) = describe_voices(self, [test])
-        return pick(enrolled, voice, self.learnt, threshold, accept)
+        names, embeddings = list(enrolled), np.stack(list(enrolled.values()))
+        settings = self.learnt, threshold, prior, accept
+        return pick(names, embeddings, voice, *settings)
 
     def enrolled(self, name, value, accept):
         """An embedding of length 1 from a gallery's embedding or files."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.decisions import decide, pick
+from speechbrain_moe.inference.decisions import decide
 from speechbrain_moe.inference.learnt import NOTHING_LEARNT, Learnt
 from speechbrain_moe.inference.quality import Quality
 from speechbrain_moe.inference.voices import Voice
@@ -88,26 +88,3 @@ def test_decision_is_plain_json():
     assert plain["test"]["experts"] == [0.25, 0.75]
     assert plain["enrol"][0]["quality"]["duration_s"] == 3.0
     assert plain["same_speaker"] is True and "embedding" not in plain["test"]
-
-
-def gallery():
-    return {"far": voice(2.0).embedding, "near": voice(0.3).embedding}
-
-
-def test_nearest_speaker_is_named_first():
-    found = pick(gallery(), voice(0.0), LEARNT)
-    assert found.name == "near" and list(found.scores) == ["near", "far"]
-    assert found.scores["near"] == pytest.approx(np.cos(0.3))
-
-
-def test_speaker_below_the_threshold_is_unknown():
-    assert pick(gallery(), voice(-1.0), LEARNT).name == "unknown"
-
-
-def test_no_decision_names_nobody_and_says_why():
-    found = pick(gallery(), silent(), LEARNT)
-    assert found.name is None and found.scores == {}
-    found = pick(gallery(), voice(0.3), NOTHING_LEARNT)
-    assert found.name is None and found.scores["near"] == pytest.approx(1)
-    assert found.reason.startswith("no threshold eer")
-    json.dumps(found.to_dict())
