@@ -107,7 +107,7 @@ def draw_attributes(attributes: dict) -> bytes:
     for axes, (name, a) in zip(panels[:, 0], shown.items()):
         counts = np.sum(a["counts"], axis=1)
         rows = [f"{v}  (n = {n})" for v, n in zip(a["values"], counts)]
-        _heatmap(axes, 100 * np.array(a["shares"]), rows, "%.0f", 0, highest)
+        draw_cells(axes, 100 * np.array(a["shares"]), rows, "%.0f", 0, highest)
         axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
         axes.set_xticks([])
     panels[-1, 0].set_xticks(range(E), expert_names(E))
@@ -134,7 +134,7 @@ def draw_similarity(similarity, n_experts: int) -> bytes:
     figure = new_figure(1.6 + 0.8 * A, 0.8 + 0.45 * A)
     axes = figure.add_subplot()
     low = min(0.0, float(np.min(similarity)))
-    _heatmap(axes, np.array(similarity), names, "%.2f", low, 1)
+    draw_cells(axes, np.array(similarity), names, "%.2f", low, 1)
     axes.set_xticks(range(A), names)
     return _png(figure)
 
@@ -208,8 +208,22 @@ def draw_map(map_: dict) -> bytes:
     return _png(figure)
 
 
-def _heatmap(axes, cells, rows, form, low, high):
-    """Draw cells in viridis, each with its number on it."""
+def draw_cells(axes, cells, rows, form, low, high):
+    """Draw cells in viridis, each with its number on it.
+
+    Arguments
+    ---------
+    axes : matplotlib.axes.Axes
+        Where to.
+    cells : numpy.ndarray
+        Numbers [rows, columns].
+    rows : list of str
+        Name of each row.
+    form : str
+        Format of the numbers, such as "%.0f".
+    low, high : float
+        Ends of the colour scale.
+    """
     image = axes.imshow(
         cells, cmap="viridis", vmin=low, vmax=high, aspect="auto"
     )
