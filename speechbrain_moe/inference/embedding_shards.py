@@ -23,8 +23,10 @@ import numpy as np
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.file_embeddings import QUALITY, FileEmbeddings
+from speechbrain_moe.inference.file_embeddings import FileEmbeddings
 
+OTHERS = {"key", "made_by", "paths", "embeddings"}
+OTHERS |= {"broken_paths", "broken_reasons"}
 DAMAGED = (OSError, EOFError, KeyError, ValueError, BadZipFile)
 
 
@@ -110,7 +112,7 @@ def write_shard(file, found, key, made_by=(0, 1)):
     Example
     -------
     >>> file = getfixture("tmp_path") / "shard.npz"
-    >>> quality = {name: np.ones(1) for name in QUALITY}
+    >>> quality = {"duration_s": np.ones(1)}
     >>> found = FileEmbeddings(["a.wav"], np.ones((1, 2)), quality, {})
     >>> write_shard(file, found, "key")
     >>> key_of(file), read_shard(file).paths
@@ -177,7 +179,7 @@ def read_shard(file):
             return FileEmbeddings(
                 arrays["paths"].tolist(),
                 arrays["embeddings"],
-                {name: arrays[name] for name in QUALITY},
+                {n: arrays[n] for n in arrays.files if n not in OTHERS},
                 dict(zip(arrays["broken_paths"].tolist(), reasons)),
             )
     except DAMAGED as error:

@@ -151,6 +151,7 @@ def make_shards(
     share=None,
     shard_size=SHARD_SIZE,
     batch_size=1,
+    describe=describe_files,
 ):
     """Make the shards of one process that are not there yet.
 
@@ -173,6 +174,9 @@ def make_shards(
         Files in a shard.
     batch_size : int
         Utterances at a time.
+    describe : callable
+        Gives the FileEmbeddings of a shard's files; by default those of
+        whole files at the model's own rate.
 
     Returns
     -------
@@ -196,7 +200,7 @@ def make_shards(
             continue
         if file.exists():
             logger.warning("%s: of another model or list; made anew", file)
-        found = describe_files(encoder, part, folder, batch_size, True)
+        found = describe(encoder, part, folder, batch_size, True)
         write_shard(file, found, key, share)
         made.append(file)
     return made

@@ -1,0 +1,158 @@
+"""Options that several commands share, and what they lead to.
+
+ * a subcommand is declared with its help and examples in one call
+ * the model is the one that ships with the package unless one is named
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import argparse
+
+from speechbrain_moe.inference.quality import FAULTS
+
+
+def add_command(commands, name, run, help, examples):
+    """Declare a subcommand.
+
+    Arguments
+    ---------
+    commands : argparse._SubParsersAction
+        Changed in place.
+    name : str
+        Of the subcommand.
+    run : callable
+        From the parsed arguments to an Answer.
+    help : str
+        One line.
+    examples : str
+        Lines of arguments, for the end of ``--help``.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Of the subcommand, with ``--json``.
+    """
+    # What begins with a space goes on from the line before
+    lines = [
+        line if line.startswith(" ") else f"  speechbrain-moe {line}"
+        for line in examples.splitlines()
+    ]
+    command = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.",
+        epilog="\n".join(["examples:", *lines]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON object"
+    )
+    return command
+
+
+def add_model(command):
+    """Declare which model, where it runs, and what it may do.
+
+    Arguments
+    ---------
+    command : argparse.ArgumentParser
+        Changed in place.
+    """
+    group = command.add_argument_group("model")
+    add = group.add_argument
+    add(
+        "--model",
+        help="folder of a package or training, name of shipped weights, or "
+        "Hub id as user/name (default: the shipped weights)",
+    )
+    add("--revision", help="of a Hub id: branch, tag or commit")
+    add("--calibration", help="calibration.json, in place of the package's")
+    add("--device", default="cpu", help="such as cpu (default) or cuda:0")
+    add_allow_code(group)
+
+
+def add_allow_code(command):
+    """Declare the flag that trusts a package's yaml."""
+    command.add_argument(
+        "--allow_code",
+        action="store_true",
+        help="the model's yaml may run any code: for people you trust",
+    )
+
+
+def add_decision(command):
+    """Declare how to decide.
+
+    Arguments
+    ---------
+    command : argparse.ArgumentParser
+        Changed in place.
+    """
+    add = command.add_argument
+    add(
+        "--threshold",
+        type=name_or_number,
+        default="eer",
+        help="eer (default), far1, far0.1, or a cosine",
+    )
+    add(
+        "--accept",
+        action="append",
+        choices=FAULTS,
+        default=[],
+        help="a fault to decide despite; may be given several times",
+    )
+
+
+def name_or_number(text):
+    """A threshold as it was meant.
+
+    Arguments
+    ---------
+    text : str
+        A name, or a number.
+
+    Returns
+    -------
+    str or float
+        The number where it is one.
+
+    Example
+    -------
+    >>> name_or_number("far1"), name_or_number("0.4")
+    ('far1', 0.4)
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def open_model(given):
+    """The model that a command was given.
+
+    Arguments
+    ---------
+    given : argparse.Namespace
+        With what ``add_model`` declares.
+
+    Returns
+    -------
+    MoESpeakerRecognition
+        With the calibration that was given, if one was.
+
+    Raises
+    ------
+    InputError
+        If model, calibration or device cannot be used.
+    """
+    from speechbrain_moe.inference.shipped import open_recognition
+
+    recognition = open_recognition(
+        given.model, given.revision, given.device, given.allow_code
+    )
+    if given.calibration:
+        recognition.read_calibration(given.calibration)
+    return recognition

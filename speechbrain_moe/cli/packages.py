@@ -1,0 +1,138 @@
+"""The subcommands that make, check and move packages.
+
+ * export, card, verify-package, push, pull, onnx
+ * a package's yaml runs code only where that is allowed
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from speechbrain_moe.cli.answer import Answer
+from speechbrain_moe.cli.options import add_allow_code, add_command
+
+
+def add_package_commands(commands):
+    """Declare export, verify-package, push, pull and onnx.
+
+    Arguments
+    ---------
+    commands : argparse._SubParsersAction
+        Changed in place.
+    """
+    add_making(commands)
+    add_moving(commands)
+
+
+def add_making(commands):
+    """Declare export, verify-package and onnx."""
+    one = add_command(
+        commands,
+        "export",
+        export,
+        "make a package of a training",
+        "export results/moe_ecapa/1234 package --about about.yaml\n"
+        "export results/moe_ecapa/1234 package --examples a.wav b.wav",
+    )
+    one.add_argument("training", help="output_folder of a training")
+    one.add_argument("package", help="folder to write")
+    one.add_argument("--about", help="yaml with title, license .. for the card")
+    one.add_argument(
+        "--examples", nargs="+", default=(), help="recordings to take along"
+    )
+    one = add_command(
+        commands,
+        "verify-package",
+        verify_package,
+        "check a package's files",
+        "verify-package package",
+    )
+    one.add_argument("package", help="folder of a package")
+    add_allow_code(one)
+    one = add_command(
+        commands,
+        "onnx",
+        onnx,
+        "make one file that runs without torch",
+        "onnx package encoder.onnx",
+    )
+    one.add_argument("model", help="package or training, or shipped weights")
+    one.add_argument("file", help="file to write, ending in .onnx")
+
+
+def add_moving(commands):
+    """Declare push and pull."""
+    one = add_command(
+        commands,
+        "push",
+        push,
+        "upload a package to the Hub",
+        "push package user/name --tag v1 --private",
+    )
+    one.add_argument("package", help="folder of a package")
+    one.add_argument("repo_id", help="such as user/name")
+    one.add_argument("--private", action="store_true", help="if it is made")
+    one.add_argument("--message", default="Upload speaker encoder")
+    one.add_argument("--tag", help="name for this revision")
+    one = add_command(
+        commands,
+        "pull",
+        pull,
+        "download a package from the Hub",
+        "pull user/name package --revision v1",
+    )
+    one.add_argument("repo_id", help="such as user/name")
+    one.add_argument("package", help="folder to write")
+    one.add_argument("--revision", help="commit, tag or branch")
+    add_allow_code(one)
+
+
+def export(given):
+    """Write the best checkpoint of a training as a package."""
+    from speechbrain_moe.inference.about import read_about
+    from speechbrain_moe.inference.export import export_package
+
+    about = read_about(given.about) if given.about else None
+    package = export_package(
+        given.training, given.package, about, given.examples
+    )
+    return Answer({"package": str(package)})
+
+
+def verify_package(given):
+    """Check a package file by file."""
+    from speechbrain_moe.inference import manifest
+
+    found = manifest.verify_package(given.package, given.allow_code)
+    return Answer(found._asdict())
+
+
+def push(given):
+    """Upload a package, and tell where it stands now."""
+    from speechbrain_moe.inference import hub
+
+    pushed = hub.push(
+        given.package, given.repo_id, given.private, given.message, given.tag
+    )
+    return Answer(pushed._asdict())
+
+
+def pull(given):
+    """Download a package to a folder."""
+    from speechbrain_moe.inference import hub
+
+    package = hub.pull(
+        given.repo_id,
+        given.package,
+        given.revision,
+        allow_code=given.allow_code,
+    )
+    return Answer({"package": str(package)})
+
+
+def onnx(given):
+    """Write a model as one ONNX file."""
+    from speechbrain_moe.inference.onnx_export import export_onnx
+    from speechbrain_moe.inference.shipped import find_model
+
+    written = export_onnx(find_model(given.model), given.file)
+    return Answer({**written._asdict(), "path": str(written.path)})

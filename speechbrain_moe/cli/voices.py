@@ -1,0 +1,141 @@
+"""The subcommands verify and route: what is heard in one or two files.
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from speechbrain_moe.cli.answer import Answer
+from speechbrain_moe.cli.options import (
+    add_command,
+    add_decision,
+    add_model,
+    open_model,
+)
+
+VERIFY = """\
+verify a.wav b.wav
+verify monday.wav tuesday.wav call.wav   # the last one against the others
+verify a.wav b.wav --threshold far1 --json
+verify a.wav b.wav --model user/name --revision v1"""
+ROUTE = """\
+route a.wav b.wav
+route recordings/ --json"""
+
+
+def add_voice_commands(commands):
+    """Declare verify and route.
+
+    Arguments
+    ---------
+    commands : argparse._SubParsersAction
+        Changed in place.
+    """
+    one = add_command(
+        commands, "verify", verify, "say whether two voices are one", VERIFY
+    )
+    one.add_argument(
+        "enrol", nargs="+", help="one or more recordings of a speaker"
+    )
+    one.add_argument("test", help="the recording to compare")
+    add_decision(one)
+    one.add_argument(
+        "--prior",
+        type=float,
+        default=0.5,
+        help="probability of the same speaker before hearing (default 0.5)",
+    )
+    add_model(one)
+    one = add_command(
+        commands, "route", route, "say which experts decide", ROUTE
+    )
+    one.add_argument("files", nargs="+", help="files, folders, globs or lists")
+    add_model(one)
+
+
+def verify(given):
+    """Decide whether recordings are of one speaker.
+
+    Arguments
+    ---------
+    given : argparse.Namespace
+        Arguments of the subcommand.
+
+    Returns
+    -------
+    Answer
+        The decision and what it rests on.
+    """
+    decision = open_model(given).verify(
+        given.enrol, given.test, given.threshold, given.prior, given.accept
+    )
+    return Answer(decision.to_dict(), decision_text(decision, given.threshold))
+
+
+def decision_text(decision, threshold="eer"):
+    """A decision in words.
+
+    Arguments
+    ---------
+    decision : Decision
+        What ``verify`` returned.
+    threshold : str or float
+        As it was asked for.
+
+    Returns
+    -------
+    str
+        The answer, then a line for each number there is.
+    """
+    lines = [answer_line(decision)]
+    if decision.probability is not None:
+        lines.append(f"  probability {decision.probability:7.4f}")
+        lines.append(f"  llr         {decision.llr:7.3f}  natural log")
+    if decision.score is not None:
+        lines.append(f"  score       {decision.score:7.4f}  cosine")
+    if decision.threshold is not None:
+        name = f"  {threshold}" if isinstance(threshold, str) else ""
+        lines.append(f"  threshold   {decision.threshold:7.4f}{name}")
+    return "\n".join(lines)
+
+
+def answer_line(decision):
+    """Same speaker, different speakers, or why there is no decision."""
+    if decision.same_speaker is None:
+        return f"No decision: {decision.reason}"
+    return "Same speaker" if decision.same_speaker else "Different speakers"
+
+
+def route(given):
+    """Tell the experts' weights and the quality of files.
+
+    Arguments
+    ---------
+    given : argparse.Namespace
+        Arguments of the subcommand.
+
+    Returns
+    -------
+    Answer
+        An entry for each file.
+    """
+    from tqdm import tqdm
+
+    from speechbrain_moe.inference.decisions import voice_dict
+    from speechbrain_moe.inference.file_lists import list_files
+
+    paths, recognition = list_files(given.files), open_model(given)
+    progress = tqdm(paths, desc="listening", unit="file", disable=None)
+    voices = [voice_dict(recognition.describe(path)) for path in progress]
+    text = "\n".join(map(route_line, voices))
+    return Answer({"files": voices}, text)
+
+
+def route_line(voice):
+    """A file with its experts' weights in percent, and its faults."""
+    weights = voice["experts"]
+    said = "  ".join(
+        f"{expert}: {100 * weight:3.0f} %"
+        for expert, weight in enumerate(weights or ())
+    )
+    faults = "; ".join(voice["faults"].values())
+    return "  ".join(filter(None, (voice["path"], said, faults)))

@@ -1,0 +1,57 @@
+"""The command speechbrain-moe: help, version, errors."""
+
+import subprocess
+import sys
+
+import pytest
+
+from speechbrain_moe import __version__
+from speechbrain_moe.cli import build_parser, main
+
+
+def commands():
+    """Parsers of the subcommands by name."""
+    (group,) = build_parser()._subparsers._group_actions
+    return group.choices
+
+
+def test_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize("name", commands())
+def test_each_command_has_examples_that_it_can_parse(name):
+    text = commands()[name].epilog.split("examples:\n")[1]
+    lines = text.replace("\\\n", " ").splitlines()
+    assert lines
+    for line in lines:
+        program, *given = line.split("#")[0].replace("'", "").split()
+        assert program == "speechbrain-moe" and given[0] == name
+        assert build_parser().parse_args(given).run
+
+
+def test_help_loads_neither_torch_nor_speechbrain():
+    code = (
+        "import sys; from speechbrain_moe.cli import build_parser;"
+        "build_parser().format_help();"
+        "sys.exit(bool({'torch', 'speechbrain'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["verify", "a.wav", "b.wav", "--model", "nowhere"],
+        ["route", "nowhere"],
+        ["embed", "nowhere", "-o", "out.npz"],
+        ["push", "nowhere", "user/name"],
+        ["onnx", "nowhere", "out.onnx"],
+        ["verify-package", "nowhere"],
+    ],
+)
+def test_what_is_missing_ends_in_one_line_and_status_2(command, refused):
+    assert "nowhere" in refused(*command)

@@ -1,0 +1,49 @@
+"""The subcommand embed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from speechbrain_moe.inference.shipped import open_recognition
+
+
+@pytest.fixture
+def model(experiment):
+    return ("--model", experiment)
+
+
+def test_embed_writes_the_embeddings_that_decisions_use(
+    experiment, model, files, tmp_path, said
+):
+    out = tmp_path / "voices.npz"
+    found = said("embed", *files, "-o", out, *model)
+    assert found["n_embedded"] == 2 and found["left_out"] == {}
+    with np.load(out) as arrays:
+        assert arrays["paths"].tolist() == files
+        embeddings = arrays["embeddings"]
+    wanted = open_recognition(experiment).encode_files(files, batch_size=1)
+    assert np.array_equal(embeddings, wanted)
+    assert not (tmp_path / "voices.npz.parts").exists()
+
+
+def test_a_file_that_cannot_be_used_is_named_and_the_rest_goes_on(
+    model, files, tmp_path, said
+):
+    text = tmp_path / "a.wav"
+    text.write_text("no sound")
+    out = tmp_path / "voices.csv"
+    found = said("embed", tmp_path, "-o", out, *model)
+    assert [*found["left_out"]] == [str(text)]
+    assert "cannot be decoded" in found["left_out"][str(text)]
+    assert pd.read_csv(out).path.tolist() == files
+
+
+def test_no_usable_file_ends_in_status_2(model, tmp_path, refused):
+    (tmp_path / "a.wav").write_text("no sound")
+    given = ("embed", tmp_path, "-o", tmp_path / "voices.npz", *model)
+    assert "none of 1 files can be used" in refused(*given)
+
+
+def test_an_unknown_form_is_refused_before_anything_runs(files, refused):
+    said = refused("embed", *files, "-o", "out.mat", "--model", "nowhere")
+    assert "out.mat: give a name that ends in" in said

@@ -1,0 +1,23 @@
+"""The subcommands that make and check packages."""
+
+from speechbrain_moe.cli import main
+
+
+def test_export_writes_a_package(experiment, tmp_path, capsys):
+    package = tmp_path / "package"
+    assert main(["export", str(experiment), str(package)]) == 0
+    assert (package / "hyperparams.yaml").is_file()
+    assert str(package) in capsys.readouterr().out
+
+
+def test_a_package_is_checked_and_a_changed_one_is_refused(
+    experiment, tmp_path, said, refused
+):
+    package = tmp_path / "package"
+    about = tmp_path / "about.yaml"
+    about.write_text("title: Four voices\n")
+    said("export", experiment, package, "--about", about)
+    assert "# Four voices" in (package / "README.md").read_text()
+    assert "README.md" in said("verify-package", package)["files"]
+    (package / "README.md").write_text("changed")
+    assert "README.md" in refused("verify-package", package)

@@ -1,0 +1,109 @@
+"""The subcommands verify and route."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from speechbrain_moe.cli import main
+from speechbrain_moe.inference.embedding_shards import encoder_key
+from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.inference.shipped import open_recognition
+
+
+@pytest.fixture
+def calibration(experiment, tmp_path):
+    """A calibration.json of the training's model."""
+    row = {"value": 0.5, "n_errors": 40, "reason": None}
+    few = {"value": None, "n_errors": 3, "reason": "3 false alarms"}
+    llr = {"names": ["cosine"], "weights": [20.0], "offset": -10.0}
+    content = {
+        "model": encoder_key(load_encoder(experiment)),
+        "calibrations": {"llr_cosine": llr},
+        "thresholds": {"cosine": {"eer": row, "far1": row, "far0.1": few}},
+    }
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_verify_says_what_python_says(experiment, files, said, calibration):
+    model = ("--model", experiment, "--calibration", calibration)
+    found = said("verify", *files, *model, "--prior", 0.2)
+    recognition = open_recognition(experiment)
+    recognition.read_calibration(calibration)
+    assert found == recognition.verify(*files, prior=0.2).to_dict()
+    assert found["llr"] == pytest.approx(20 * found["score"] - 10)
+    assert found["same_speaker"] is (found["score"] >= 0.5)
+
+
+def test_verify_prints_the_cosine_of_stock_speechbrain(experiment, files, said):
+    found = said("verify", *files, "--model", experiment, "--threshold", 0.1)
+    score, _ = load_encoder(experiment).verify_files(*files)
+    assert found["score"] == pytest.approx(score.item(), abs=1e-5)
+    assert found["threshold"] == 0.1 and found["reason"] is None
+
+
+def test_several_files_enrol_and_the_last_is_the_test(experiment, files, said):
+    one, other = files
+    found = said("verify", one, other, one, "--model", experiment)
+    assert [side["path"] for side in found["enrol"]] == files
+    assert found["test"]["path"] == one
+
+
+@pytest.mark.parametrize(
+    "threshold, words", [(-1, "Same speaker"), (1, "Different speakers")]
+)
+def test_verify_answers_in_words(experiment, files, capsys, threshold, words):
+    given = ["verify", *files, "--model", str(experiment)]
+    assert main([*given, "--threshold", str(threshold)]) == 0
+    first, *numbers = capsys.readouterr().out.splitlines()
+    assert first == words
+    assert [line.split()[0] for line in numbers] == ["score", "threshold"]
+
+
+def test_silence_gives_no_decision_with_the_reason(
+    experiment, files, tmp_path, capsys, said
+):
+    silence = str(tmp_path / "silence.wav")
+    soundfile.write(silence, np.zeros(16000), 16000)
+    model = ("--threshold", "0.2", "--model", str(experiment))
+    assert main(["verify", files[0], silence, *model]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"No decision: {silence}: silence")
+    found = said("verify", files[0], silence, *model)
+    assert found["same_speaker"] is None and found["score"] is None
+    assert found["reason"].startswith(f"{silence}: silence")
+
+
+def test_an_accepted_fault_no_longer_bars_a_decision(
+    experiment, voices, tmp_path, said
+):
+    pair = [tmp_path / f"telephone_{i}.wav" for i in range(2)]
+    for path, wav in zip(pair, voices(2, 8000)):
+        soundfile.write(path, wav.numpy(), 8000)
+    given = ("verify", *pair, "--model", experiment, "--threshold", 0.2)
+    barred = said(*given)
+    faults = {*barred["test"]["faults"], *barred["enrol"][0]["faults"]}
+    assert barred["same_speaker"] is None and "band_limited" in faults
+    accepted = [word for fault in faults for word in ("--accept", fault)]
+    assert said(*given, *accepted)["same_speaker"] in (True, False)
+
+
+def test_missing_file_ends_in_one_line_on_stderr(experiment, refused):
+    given = ("verify", "no.wav", "no.wav", "--model", experiment)
+    assert refused(*given) == (
+        "error: no.wav: no such file; correct the path\n"
+    )
+
+
+def test_route_gives_each_files_weights(experiment, files, said, capsys):
+    found = said("route", *files, "--model", experiment)["files"]
+    assert [one["path"] for one in found] == files
+    recognition = open_recognition(experiment)
+    for one in found:
+        weights = recognition.route(one["path"])
+        assert one["experts"] == pytest.approx(weights, abs=1e-4)
+    assert main(["route", files[0], "--model", str(experiment)]) == 0
+    assert capsys.readouterr().out.startswith(f"{files[0]}  0: ")
