@@ -1,6 +1,7 @@
 """Whether onnxruntime gives torch's embeddings with an ONNX file.
 
- * sounds of half a second to ten, each alone and all in one padded batch
+ * sounds of 0.3 to 30 s, faint to clipping, each alone and all in one
+   padded batch
  * the direction of the embedding is compared, in float64
 
 Shape letters: B batch, S samples.
@@ -15,7 +16,8 @@ import torch.nn.functional as F
 from speechbrain_moe.errors import PackageError
 
 TOLERANCE = 1e-5  # of 1 - cos
-DURATIONS_S = (0.5, 1.0, 3.33, 10.0)
+# Seconds, and the gain on a voice at a usual level
+SOUNDS = ((0.3, 1.0), (1.0, 1e-3), (3.33, 30.0), (10.0, 1.0), (30.0, 0.1))
 
 
 def check_parity(content, encoder, name):
@@ -83,7 +85,7 @@ def largest_distance(content, encoder):
 
 
 def sounds_to_check(sample_rate):
-    """Batches of harmonic sounds in noise, of several durations.
+    """Batches of harmonic sounds in noise, of several durations and levels.
 
     Arguments
     ---------
@@ -93,18 +95,19 @@ def sounds_to_check(sample_rate):
     Yields
     ------
     torch.Tensor
-        Waveforms [1, S] and, the last, [4, S] padded to one length; the
+        Waveforms [1, S] and, the last, [5, S] padded to one length; the
         same at each call.
     """
     rng = torch.Generator().manual_seed(0)
     sounds = []
-    for duration in DURATIONS_S:
-        n_samples = round(duration * sample_rate)
+    for duration_s, gain in SOUNDS:
+        n_samples = round(duration_s * sample_rate)
         seconds = torch.arange(n_samples) / sample_rate
         pitch = 80 + 200 * torch.rand(1, generator=rng)
         order = torch.arange(1, 20).unsqueeze(1)
         harmonics = torch.sin(2 * torch.pi * pitch * order * seconds) / order
         noise = torch.randn(n_samples, generator=rng)
-        sounds.append(0.05 * (harmonics.sum(0) + 0.1 * noise))
+        sound = 0.05 * gain * (harmonics.sum(0) + 0.1 * noise)
+        sounds.append(sound.clamp(-1, 1))
         yield sounds[-1].unsqueeze(0)
     yield torch.nn.utils.rnn.pad_sequence(sounds, batch_first=True)

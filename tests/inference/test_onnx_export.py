@@ -45,7 +45,7 @@ MODELS = {
         "always_on_weight": 0.4,
         "bank": {"always_on": True, "n_shared_blocks": 1},
     },
-    "plain": {"n_experts": 1, "selection": "uniform"},
+    "uniform": {"n_experts": 3, "selection": "uniform"},
 }
 slow = pytest.mark.slow  # tracing a model takes seconds
 
