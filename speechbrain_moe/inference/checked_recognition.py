@@ -114,11 +114,21 @@ class CheckedRecognition(SpeakerRecognition):
         PackageError
             If the file is damaged.
         """
+        self.learnt = read_learnt(path, self.model_key())
+
+    def model_key(self):
+        """A hash of everything in the model that embeddings depend on.
+
+        Returns
+        -------
+        str
+            As ``encoder_key`` of the training gives.
+        """
         # Where a copy was saved says nothing of the model
         settings = vars(self.hparams) | {"savedir": None}
         plain = SimpleNamespace(hparams=SimpleNamespace(**settings))
         plain.mods = self.mods
-        self.learnt = read_learnt(path, encoder_key(plain))
+        return encoder_key(plain)
 
     def encode_batch(self, wavs, wav_lens=None, normalize=False):
         """Embeddings of waveforms, as stock gives them, of checked input.

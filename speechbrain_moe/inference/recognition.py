@@ -96,11 +96,7 @@ class MoESpeakerRecognition(CheckedRecognition):
         AudioError
             If a recording cannot be read or has a fault.
         """
-        voices = describe_voices(self, as_list(files))
-        objections = find_objections(voices, accept)
-        if objections:
-            raise AudioError(f"{objections}: enrol by another recording")
-        return mean_embedding(voices)
+        return mean_embedding(voices_to_enrol(self, as_list(files), accept))
 
     def identify(self, test, gallery, threshold="eer", prior=0.5, accept=()):
         """Find whose voice a recording is, or that it is nobody's enrolled.
@@ -223,6 +219,35 @@ class MoESpeakerRecognition(CheckedRecognition):
         voice = self.describe(path)
         check_embedded([voice])
         return voice.experts
+
+
+def voices_to_enrol(recognition, files, accept=()):
+    """Voices of recordings that are all good enough to enrol by.
+
+    Arguments
+    ---------
+    recognition : MoESpeakerRecognition
+        The model.
+    files : list of str or Path
+        The recordings.
+    accept : list of str
+        Faults to enrol despite.
+
+    Returns
+    -------
+    list of Voice
+        In the order of files, each with an embedding.
+
+    Raises
+    ------
+    AudioError
+        If a recording cannot be read or has a fault.
+    """
+    voices = describe_voices(recognition, files)
+    objections = find_objections(voices, accept)
+    if objections:
+        raise AudioError(f"{objections}: enrol by another recording")
+    return voices
 
 
 def check_embedded(voices):
