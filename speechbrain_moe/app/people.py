@@ -1,0 +1,303 @@
+"""The tab that enrols people and tells who of them speaks.
+
+ * without a folder, enrolled voices live in the server's memory for one
+   visit; with one, in the gallery there, for all visitors
+ * what is kept of a voice is its embedding, never the recording
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from html import escape
+
+from speechbrain_moe.app.uploads import (
+    check_recording,
+    recording_names,
+    with_names,
+)
+from speechbrain_moe.app.words import (
+    as_json,
+    numbers_table,
+    percent,
+    quality_notes,
+    refusal,
+    verdict,
+)
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.decisions import UNKNOWN, mean_embedding
+from speechbrain_moe.inference.gallery import check_name
+from speechbrain_moe.inference.recognition import as_list, voices_to_enrol
+from speechbrain_moe.report.html import count_of, table
+
+MAX_FILES = 20
+N_NEAREST = 10
+VISIT_S = 3600  # how long a visit's voices are kept without a word
+MEMORY_NOTE = (
+    "Enrolled voices are kept in this server's memory for this visit, and "
+    "are gone when the page is closed or loaded again."
+)
+FOLDER_NOTE = (
+    "Enrolled voices are kept in a gallery on this server, for all who use "
+    "this page, until they are deleted. Recordings are not kept."
+)
+
+
+class VisitGallery:
+    """Enrolled voices of one visit, in memory alone.
+
+    Example
+    -------
+    >>> VisitGallery().names()
+    []
+    """
+
+    def __init__(self):
+        self.voices = {}
+
+    def names(self):
+        """Who is enrolled.
+
+        Returns
+        -------
+        list of str
+            Sorted.
+        """
+        return sorted(self.voices)
+
+    def enrol(self, recognition, name, files):
+        """Add recordings of somebody.
+
+        Arguments
+        ---------
+        recognition : MoESpeakerRecognition
+            The model.
+        name : str
+            Of the person.
+        files : list of str
+            The recordings.
+
+        Returns
+        -------
+        int
+            Recordings that the person now has; the same one counts once.
+        """
+        name = check_name(name)
+        new = voices_to_enrol(recognition, as_list(files))
+        # The page's paths hold the hash of what is in the file
+        by_path = {voice.path: voice for voice in new}
+        self.voices[name] = self.voices.get(name, {}) | by_path
+        return len(self.voices[name])
+
+    def delete(self, name):
+        """Forget somebody.
+
+        Arguments
+        ---------
+        name : str
+            As enrolled.
+        """
+        del self.voices[name]
+
+    def identify(self, recognition, file):
+        """Tell who of the enrolled speaks.
+
+        Arguments
+        ---------
+        recognition : MoESpeakerRecognition
+            The model.
+        file : str
+            The recording.
+
+        Returns
+        -------
+        Identification
+            See ``MoESpeakerRecognition.identify``.
+        """
+        if not self.voices:
+            raise InputError("nobody is enrolled; enrol somebody first")
+        enrolled = {
+            name: mean_embedding(voices.values())
+            for name, voices in self.voices.items()
+        }
+        return recognition.identify(file, enrolled)
+
+
+def enrol(served, gallery, name, recording, files):
+    """Enrol somebody, or add recordings of somebody enrolled.
+
+    Arguments
+    ---------
+    served : Served
+        The model.
+    gallery : VisitGallery or Gallery
+        Changed in place.
+    name : str
+        Of the person.
+    recording : str or None
+        A recording.
+    files : list of str or None
+        More of them.
+
+    Returns
+    -------
+    str
+        HTML: done, or why not.
+    """
+    paths = [path for path in (recording, *(files or ())) if path]
+    name = (name or "").strip()
+    try:
+        if len(paths) > MAX_FILES:
+            raise InputError(f"at most {MAX_FILES} recordings at a time")
+        for path in paths or [None]:
+            check_recording(path, served.max_seconds)
+        n_files = gallery.enrol(served.recognition, name, paths)
+    except InputError as error:
+        return refusal(error, names_of(gallery, paths))
+    return verdict(
+        "yes", "Enrolled", f"{name}, {count_of(n_files, 'recording')}."
+    )
+
+
+def names_of(gallery, paths):
+    """What visitors know recordings, and a gallery's file, by."""
+    file = getattr(gallery, "file", None)
+    known = {} if file is None else {str(file): "the gallery"}
+    return recording_names(paths) | known
+
+
+def delete(gallery, name):
+    """Forget somebody.
+
+    Arguments
+    ---------
+    gallery : VisitGallery or Gallery
+        Changed in place.
+    name : str or None
+        As enrolled.
+
+    Returns
+    -------
+    str
+        HTML: done, or why not.
+    """
+    try:
+        if name not in gallery.names():
+            raise InputError("choose somebody who is enrolled")
+        gallery.delete(name)
+    except InputError as error:
+        return refusal(error, names_of(gallery, []))
+    return verdict("yes", "Deleted", f"{name} is not enrolled any more.")
+
+
+def identify(served, gallery, recording):
+    """Tell whose voice a recording is.
+
+    Arguments
+    ---------
+    served : Served
+        The model.
+    gallery : VisitGallery or Gallery
+        Who is enrolled.
+    recording : str or None
+        The recording.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    names = names_of(gallery, [recording] if recording else [])
+    try:
+        check_recording(recording, served.max_seconds)
+        found = gallery.identify(served.recognition, recording)
+    except InputError as error:
+        return refusal(error, names)
+    nearest = [*found.scores.items()][:N_NEAREST]
+    rows = [(escape(who), f"{score:.4f}") for who, score in nearest]
+    return (
+        identity_verdict(found, names)
+        + '<div class="answers">'
+        + numbers_table(found)
+        + table(("nearest", "score"), rows, numbers=(1,))
+        + quality_notes(found.test)
+        + as_json(found, names, "identify")
+        + "</div>"
+    )
+
+
+def identity_verdict(found, names):
+    """Who it is, in words."""
+    if found.name is None:
+        reason = with_names(found.reason, names)
+        return verdict("open", "No decision", f"{reason}.")
+    among = f"Among {count_of(found.n_enrolled, 'enrolled voice')}. "
+    if found.probability is not None:
+        among += (
+            f"Probability of the nearest: {percent(found.probability)}, if "
+            "it was 50 % that the speaker is enrolled at all."
+        )
+    if found.name == UNKNOWN:
+        return verdict("no", "Nobody who is enrolled", among)
+    return verdict("yes", found.name, among)
+
+
+def build_people(page, served, gallery=None):
+    """Lay out the tab in the page that is being built.
+
+    Arguments
+    ---------
+    page : gradio.Blocks
+        The page.
+    served : Served
+        The model.
+    gallery : Gallery, optional
+        Where voices are kept; by default in memory.
+    """
+    import gradio as gr
+
+    from speechbrain_moe.app.inputs import on_click, recording_input
+
+    visit = gr.State(VisitGallery(), time_to_live=VISIT_S)
+    gr.Markdown(MEMORY_NOTE if gallery is None else FOLDER_NOTE)
+    gr.Markdown("Enrol only people who agreed to it.")
+    with gr.Row():
+        with gr.Column():
+            name = gr.Textbox(label="Name", elem_id="name", max_length=80)
+            voice = recording_input("Voice to enrol", "enrol-voice")
+            files = gr.File(
+                label="More recordings of the same person",
+                file_count="multiple",
+                elem_id="enrol-files",
+            )
+            enrol_button = gr.Button("Enrol", elem_id="enrol")
+            enrolled = gr.Dropdown([], label="Enrolled", elem_id="enrolled")
+            delete_button = gr.Button("Delete", elem_id="delete")
+            done = gr.HTML(elem_id="enrolment")
+        with gr.Column():
+            test = recording_input("Who is this?", "unknown-voice")
+            button = gr.Button(
+                "Identify", variant="primary", elem_id="identify"
+            )
+            answer = gr.HTML(elem_id="identity")
+
+    def place(visit):
+        return visit if gallery is None else gallery
+
+    def listed(visit, said=None):
+        people = place(visit).names()
+        return said, gr.Dropdown(people, value=(people or [None])[0]), visit
+
+    def run_enrol(visit, *given):
+        return listed(visit, enrol(served, place(visit), *given))
+
+    def run_delete(visit, name):
+        return listed(visit, delete(place(visit), name))
+
+    def run_identify(visit, recording):
+        return identify(served, place(visit), recording)
+
+    shown = [done, enrolled, visit]
+    on_click(enrol_button, run_enrol, [visit, name, voice, files], shown)
+    on_click(delete_button, run_delete, [visit, enrolled], shown)
+    on_click(button, run_identify, [visit, test], answer)
+    page.load(listed, visit, shown, api_visibility="private")

@@ -1,0 +1,74 @@
+"""A tiny package with calibration and error rates, and recordings."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from speechbrain_moe.inference.embedding_shards import encoder_key
+from speechbrain_moe.inference.export import export_package, load_encoder
+from speechbrain_moe.scoring.histogram import count_scores
+
+ROW = {"value": 0.5, "n_errors": 40, "reason": None}
+REFUSED = {"value": None, "n_errors": 3, "reason": "3 false alarms, 30 wanted"}
+THRESHOLDS = {"eer": ROW, "far1": ROW, "far0.1": REFUSED}
+
+
+@pytest.fixture(scope="session")
+def package(experiment, tmp_path_factory):
+    """Thresholds at 0.5, llr = 8 cosine - 4, scores of 100 trials counted."""
+    training = tmp_path_factory.mktemp("page") / "training"
+    shutil.copytree(experiment, training)
+    key = encoder_key(load_encoder(training))
+    step = {"names": ["cosine"], "weights": [8.0], "offset": -4.0}
+    calibration = {
+        "model": key,
+        "n_speakers": 4,
+        "calibrations": {"llr_cosine": step},
+        "thresholds": {"cosine": THRESHOLDS},
+    }
+    labels = np.repeat([1, 0], 50)
+    scores = np.linspace(-0.5, 1.0, 100)[::-1]
+    measured = {"n_trials": 100, "n_target": 50, "n_speakers": 5, "eer": 7.5}
+    rates = {"miss": 8.0, "false_alarm": 6.0}
+    cosine = {
+        **measured,
+        "histogram": count_scores(labels, scores),
+        "thresholds": THRESHOLDS | {"eer": ROW | rates},
+    }
+    metrics = {"list": "list.txt", "model": key, **measured}
+    metrics["steps"] = {"cosine": cosine}
+    (training / "list").mkdir()
+    for name, content in (("calibration", calibration), ("metrics", metrics)):
+        path = training / "list" / f"{name}.json"
+        path.write_text(json.dumps(content))
+    return export_package(training, training.with_name("package"))
+
+
+@pytest.fixture(scope="session")
+def recordings(voices, tmp_path_factory):
+    """Two voices, silence, faults, eight seconds, and a text, as .wav."""
+    folder = tmp_path_factory.mktemp("recordings")
+    one, two = (wav.numpy() for wav in voices(2, 32000))
+    wavs = {
+        "one": one,
+        "two": two,
+        "silence": np.zeros(16000),
+        "click": one[:800],
+        "clipped": np.clip(one, -0.05, 0.05),
+        "long": np.tile(one, 4),
+    }
+    paths = {name: folder / f"{name}.wav" for name in (*wavs, "text")}
+    for name, wav in wavs.items():
+        soundfile.write(paths[name], wav, 16000, subtype="FLOAT")
+    paths["text"].write_text("This is no sound at all.\n" * 99)
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture(scope="session")
+def served(package):
+    from speechbrain_moe.app.serve import open_served
+
+    return open_served(package, max_seconds=5)

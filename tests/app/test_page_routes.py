@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from speechbrain_moe.app.routes import route, show_report
+
+
+def test_rows_are_the_weights_of_the_model(served, recordings):
+    paths = [recordings["one"], recordings["two"]]
+    page = route(served, paths)
+    for path in paths:
+        for weight in served.recognition.route(path):
+            assert f"{100 * weight:.1f} %" in page
+    assert page.count("expert ") == 4 and "one.wav" in page
+
+
+@pytest.mark.parametrize("name", ["text", "silence", "long"])
+def test_recording_that_cannot_be_used_is_named(served, recordings, name):
+    page = route(served, [recordings["one"], recordings[name]])
+    assert f"{name}.wav:" in page and "Not possible" in page
+
+
+def test_number_of_recordings_is_limited(served, recordings):
+    for paths in (None, [recordings["one"]] * 21):
+        assert "give 1 to 20 recordings" in route(served, paths)
+
+
+@pytest.fixture
+def facts():
+    """The least that a report is made of: a model that does not route."""
+    about = {
+        "n_experts": 1,
+        "selection": "soft",
+        "top_k": 1,
+        "always_on_weight": 0.0,
+        "n_files": 4,
+        "n_speakers": 2,
+        "n_targets": 3,
+        "n_nontargets": 3,
+        "model": "<script>alert(1)</script>",
+    }
+    whole = {"estimate": 12.5, "low": 5.0, "high": 20.0}
+    nothing = {"similarity": [[1.0]], "map": None, "examples": []}
+    return {
+        "about": about,
+        "routes": None,
+        "errors": {"whole": whole},
+        **nothing,
+    }
+
+
+def test_report_is_shown_in_a_frame_that_runs_nothing(facts, tmp_path):
+    path = tmp_path / "routing.json"
+    path.write_text(json.dumps(facts))
+    page = show_report(path)
+    assert 'sandbox=""' in page and "EER 12.50 [5.00, 20.00] %" in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"about": {}}', "\0", "7"])
+def test_what_is_no_report_is_refused(tmp_path, text):
+    path = tmp_path / "routing.json"
+    path.write_text(text)
+    page = show_report(path)
+    assert "routing.json: no routing report" in page
+    assert str(tmp_path) not in page
+
+
+def test_without_a_report_nothing_is_shown():
+    assert show_report(None) == ""
