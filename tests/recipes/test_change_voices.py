@@ -1,0 +1,131 @@
+"""New voices of recorded speech, each through a channel."""
+
+from pathlib import Path
+
+import change_voices
+import numpy as np
+import pytest
+import soundfile
+import voice_changer
+from voice_changer import CHANNELS, Change, draw_change, pass_channel
+
+RATE = voice_changer.SAMPLE_RATE
+
+
+@pytest.fixture
+def buzz():
+    """A second of a voice at 120 Hz, with formants at 600 and 1 500 Hz."""
+    time = np.arange(RATE) / RATE
+    harmonics = np.arange(1, 40) * 120
+    peaks = sum(np.exp(-(((harmonics - f) / 150) ** 2)) for f in (600, 1500))
+    waves = np.sin(2 * np.pi * harmonics[:, None] * time)
+    return (0.05 * (peaks + 0.02) @ waves).astype(np.float32)
+
+
+def peak_hz(wav, low, high):
+    spectrum = np.abs(np.fft.rfft(wav[:RATE], RATE))
+    return low + int(spectrum[low:high].argmax())
+
+
+def test_a_higher_pitch_leaves_the_formants(buzz):
+    change = Change(1.0, 1.25, 1.0, 1.0, None)
+    voice = voice_changer.change_voice(buzz, change)
+    assert peak_hz(voice, 100, 200) == pytest.approx(150, abs=3)
+    assert peak_hz(voice, 300, 900) == pytest.approx(600, abs=80)
+
+
+def test_other_formants_leave_the_pitch(buzz):
+    change = Change(1.19, 1.0, 1.0, 1.0, None)
+    voice = voice_changer.change_voice(buzz, change)
+    assert peak_hz(voice, 100, 200) == pytest.approx(120, abs=3)
+    assert peak_hz(voice, 300, 1000) == pytest.approx(714, abs=80)
+
+
+def test_slower_speech_is_longer(buzz):
+    change = Change(1.0, 1.0, 1.0, 1.1, None)
+    voice = voice_changer.change_voice(buzz, change)
+    assert len(voice) == pytest.approx(1.1 * len(buzz), rel=0.03)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_channel_keeps_time_and_changes_sound(buzz, channel, strength):
+    noise = np.random.default_rng(0).normal(0, 0.01, RATE).astype(np.float32)
+    sent = buzz + noise
+    heard = pass_channel(sent, channel, strength)
+    assert heard.dtype == np.float32 and heard.shape == sent.shape
+    assert not np.array_equal(heard, sent)
+    assert np.corrcoef(heard, sent)[0, 1] > 0.7
+
+
+@pytest.mark.parametrize("channel", ["ulaw", "gsm", "narrow"])
+def test_a_telephone_carries_nothing_above_4_khz(channel):
+    noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    spectrum = np.abs(np.fft.rfft(pass_channel(noise, channel, 0.5)))
+    assert spectrum[5000:].max() < 0.1 * spectrum[500:3000].mean()
+
+
+def test_a_name_is_a_change_of_its_own():
+    changes = {draw_change(f"dev/v1/a/s01/{i}.wav") for i in range(50)}
+    assert len(changes) == 50
+    assert {change.channel for change in changes} > {None, "opus", "gsm"}
+
+
+@pytest.fixture(scope="module")
+def made(corpus, tmp_path_factory):
+    """Voices 0 and 1 of the corpus, without one speaker."""
+    target = tmp_path_factory.mktemp("voices")
+    listed = target / "without.csv"
+    listed.write_text("ID,spk_id,duration_s\nx,id03,1\n")
+    arguments = [str(corpus / "test"), str(target), "--voices", "0", "1"]
+    assert change_voices.main(arguments) == 0
+    arguments[0] = str(corpus / "dev")
+    assert change_voices.main([*arguments, "--without", str(listed)]) == 0
+    return target
+
+
+def test_each_voice_of_each_file_is_made(corpus, made):
+    for kind in ("clean", "heard"):
+        names = {
+            p.relative_to(made / kind) for p in made.rglob(f"{kind}/**/*.wav")
+        }
+        sources = [p.relative_to(corpus) for p in corpus.rglob("*.wav")]
+        wanted = {
+            Path(p.parts[0], f"v{voice}", *p.parts[1:])
+            for p in sources
+            for voice in (0, 1)
+            if "id03" not in p.parts
+        }
+        assert names == wanted
+
+
+def test_voice_0_is_the_recording_itself(corpus, made):
+    path = "test/{}id08/s01/00000.wav"
+    source, _ = soundfile.read(corpus / path.format(""))
+    for kind in ("clean", "heard"):
+        copy, _ = soundfile.read(made / kind / path.format("v0/"))
+        assert np.allclose(copy, source, atol=1e-4)
+
+
+def test_a_second_call_keeps_what_is_there(corpus, made):
+    kept = made / "heard/test/v1/id08/s01/00000.wav"
+    lost = made / "heard/test/v1/id08/s01/00001.wav"
+    before, n_samples = kept.stat().st_mtime_ns, soundfile.info(lost).frames
+    lost.unlink()
+    change_voices.main([str(corpus / "test"), str(made), "--voices", "1"])
+    assert kept.stat().st_mtime_ns == before
+    # Not each sample: Praat draws noise of its own
+    assert soundfile.info(lost).frames == n_samples
+
+
+def test_a_folder_without_audio_ends_in_a_clear_error(tmp_path, capsys):
+    assert change_voices.main([str(tmp_path), str(tmp_path / "new")]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_without_praat_the_error_says_what_to_install(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(change_voices, "find_spec", lambda name: None)
+    assert change_voices.main([str(tmp_path), str(tmp_path / "new")]) == 2
+    assert "pip install praat-parselmouth" in capsys.readouterr().err

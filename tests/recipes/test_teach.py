@@ -1,0 +1,86 @@
+"""A file of a teacher's embeddings, from folders of speech."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+import teach
+import torch
+
+from speechbrain_moe.training.teacher import read_teacher
+
+
+class MeanTeacher(torch.nn.Module):
+    """Stands for CAM++: a linear map of the features' deviations."""
+
+    def __init__(self, feat_dim, embedding_size):
+        super().__init__()
+        self.linear = torch.nn.Linear(feat_dim, embedding_size)
+
+    def forward(self, feats):
+        return self.linear(feats.std(1))
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """Weights of the stand-in, whose class is where CAM++'s is."""
+    name = "speakerlab.models.campplus.DTDNN"
+    parts = name.split(".")
+    for i in range(1, len(parts) + 1):
+        module = types.ModuleType(".".join(parts[:i]))
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    module.CAMPPlus = MeanTeacher
+    torch.manual_seed(0)
+    path = tmp_path / "teacher.pt"
+    torch.save(MeanTeacher(80, 192).state_dict(), path)
+    return path
+
+
+def run(weights, out, *folders):
+    return teach.main([str(weights), str(out), *map(str, folders)])
+
+
+def test_training_reads_what_is_written(weights, corpus, tmp_path):
+    out = tmp_path / "teacher.npz"
+    assert run(weights, out, corpus / "dev", corpus / "test") == 0
+    teacher = read_teacher(out)
+    names = {p.relative_to(corpus).parts for p in corpus.rglob("*.wav")}
+    assert teacher.rows.keys() == names
+    assert teacher.embeddings.shape == (len(names), 192)
+
+
+def test_batches_change_an_embedding_little(weights, corpus, tmp_path):
+    out = tmp_path / "teacher.npz"
+    run(weights, out, corpus / "dev")
+    teacher = read_teacher(out)
+    path = ("dev", "id00", "s01", "00000.wav")
+    alone = teach.embed(teach.load_teacher(weights), [corpus.joinpath(*path)])
+    alone = alone[0] / np.linalg.norm(alone[0].astype(float))
+    assert teacher.embeddings[teacher.rows[path]] @ alone > 0.99
+
+
+def test_rows_that_are_there_are_kept(weights, corpus, tmp_path):
+    out = tmp_path / "teacher.npz"
+    marked = np.full((1, 192), 2.0, dtype=np.float16)
+    np.savez(out, paths=["dev/id00/s01/00000.wav"], embeddings=marked)
+    run(weights, out, corpus / "dev")
+    with np.load(out) as file:
+        rows = dict(zip(file["paths"].tolist(), file["embeddings"]))
+    assert len(rows) == 40
+    assert (rows["dev/id00/s01/00000.wav"] == 2).all()
+    assert not (rows["dev/id00/s01/00001.wav"] == 2).all()
+
+
+def test_other_weights_end_in_a_clear_error(weights, corpus, tmp_path, capsys):
+    torch.save({"other": torch.zeros(1)}, weights)
+    assert run(weights, tmp_path / "t.npz", corpus / "dev") == 2
+    assert f"{weights} holds no weights of CAM++" in capsys.readouterr().err
+
+
+def test_without_its_network_the_error_says_what_to_install(
+    corpus, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "speakerlab", None)
+    assert run(tmp_path / "w.pt", tmp_path / "t.npz", corpus / "dev") == 2
+    assert "pip install --no-deps speakerlab-slim" in capsys.readouterr().err
