@@ -10,11 +10,17 @@ Authors
 """
 
 import argparse
+import os
 import sys
 
 from speechbrain_moe import __version__
+from speechbrain_moe.cli.conversations import add_diarize_command
 from speechbrain_moe.cli.embedding import add_embed_command
+from speechbrain_moe.cli.lists import add_list_commands
+from speechbrain_moe.cli.machine import add_machine_commands
 from speechbrain_moe.cli.packages import add_package_commands
+from speechbrain_moe.cli.page import add_app_command
+from speechbrain_moe.cli.people import add_people_commands
 from speechbrain_moe.cli.routing import add_report_command
 from speechbrain_moe.cli.voices import add_voice_commands
 from speechbrain_moe.errors import InputError
@@ -22,7 +28,10 @@ from speechbrain_moe.errors import InputError
 EXAMPLES = """\
 examples:
   speechbrain-moe verify a.wav b.wav
+  speechbrain-moe enroll Ann monday.wav tuesday.wav
+  speechbrain-moe identify call.wav
   speechbrain-moe embed recordings/ -o embeddings.npz
+  speechbrain-moe diarize meeting.wav
 
 Each command has its own --help. Without --model the weights that come with
 the package are used."""
@@ -45,10 +54,18 @@ def build_parser():
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_voice_commands(commands)
-    add_embed_command(commands)
-    add_report_command(commands)
-    add_package_commands(commands)
+    for add in (
+        add_voice_commands,
+        add_people_commands,
+        add_embed_command,
+        add_list_commands,
+        add_diarize_command,
+        add_report_command,
+        add_app_command,
+        add_package_commands,
+        add_machine_commands,
+    ):
+        add(commands)
     return parser
 
 
@@ -70,7 +87,9 @@ def main(arguments=None):
     >>> main(["verify", "a.wav", "b.wav", "--model", "nowhere"])
     2
     """
-    given = build_parser().parse_args(arguments)
+    parser = build_parser()
+    complete(parser)
+    given = parser.parse_args(arguments)
     try:
         answer = given.run(given)
     except InputError as error:
@@ -78,3 +97,12 @@ def main(arguments=None):
         return 2
     print(answer.said(given.json))
     return answer.status
+
+
+def complete(parser):
+    """Answer a shell that asks what could be typed, with argcomplete."""
+    if "_ARGCOMPLETE" not in os.environ:
+        return
+    import argcomplete
+
+    argcomplete.autocomplete(parser)

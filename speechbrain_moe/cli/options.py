@@ -9,6 +9,7 @@ Authors
 
 import argparse
 
+from speechbrain_moe.errors import PackageError
 from speechbrain_moe.inference.quality import FAULTS
 
 
@@ -82,13 +83,15 @@ def add_allow_code(command):
     )
 
 
-def add_decision(command):
+def add_decision(command, prior="probability of the same speaker"):
     """Declare how to decide.
 
     Arguments
     ---------
     command : argparse.ArgumentParser
         Changed in place.
+    prior : str
+        Of what the prior is the probability.
     """
     add = command.add_argument
     add(
@@ -98,11 +101,22 @@ def add_decision(command):
         help="eer (default), far1, far0.1, or a cosine",
     )
     add(
+        "--prior",
+        type=float,
+        default=0.5,
+        help=f"{prior}, before hearing anything (default 0.5)",
+    )
+    add_accept(command)
+
+
+def add_accept(command):
+    """Declare faults of recordings that do not matter."""
+    command.add_argument(
         "--accept",
         action="append",
         choices=FAULTS,
         default=[],
-        help="a fault to decide despite; may be given several times",
+        help="a fault to overlook; may be given several times",
     )
 
 
@@ -156,3 +170,35 @@ def open_model(given):
     if given.calibration:
         recognition.read_calibration(given.calibration)
     return recognition
+
+
+def package_folder(given):
+    """Folder of the package that a command was given.
+
+    Arguments
+    ---------
+    given : argparse.Namespace
+        With model and revision.
+
+    Returns
+    -------
+    Path
+        Of a Hub id, the folder in huggingface_hub's cache.
+
+    Raises
+    ------
+    PackageError
+        If it is not there, or a training.
+    """
+    from speechbrain_moe.inference.export import is_package
+    from speechbrain_moe.inference.shipped import find_model
+    from speechbrain_moe.inference.snapshot import fetch_snapshot
+
+    place = find_model(given.model)
+    if isinstance(place, str):
+        return fetch_snapshot(place, given.revision)
+    if not is_package(place):
+        raise PackageError(
+            f"{place} is no package; give one, or export this training first"
+        )
+    return place

@@ -8,11 +8,16 @@ Authors
 """
 
 from speechbrain_moe.cli.answer import Answer
-from speechbrain_moe.cli.options import add_allow_code, add_command
+from speechbrain_moe.cli.options import (
+    add_allow_code,
+    add_command,
+    package_folder,
+)
+from speechbrain_moe.errors import PackageError
 
 
 def add_package_commands(commands):
-    """Declare export, verify-package, push, pull and onnx.
+    """Declare export, card, verify-package, onnx, push and pull.
 
     Arguments
     ---------
@@ -24,7 +29,7 @@ def add_package_commands(commands):
 
 
 def add_making(commands):
-    """Declare export, verify-package and onnx."""
+    """Declare export, card, verify-package and onnx."""
     one = add_command(
         commands,
         "export",
@@ -39,6 +44,17 @@ def add_making(commands):
     one.add_argument(
         "--examples", nargs="+", default=(), help="recordings to take along"
     )
+    one = add_command(
+        commands,
+        "card",
+        card,
+        "show a model card: what it was trained on and how well it does",
+        "card\ncard user/name --revision v1",
+    )
+    one.add_argument(
+        "model", nargs="?", help="package (default: the shipped weights)"
+    )
+    one.add_argument("--revision", help="of a Hub id: branch, tag or commit")
     one = add_command(
         commands,
         "verify-package",
@@ -96,6 +112,16 @@ def export(given):
         given.training, given.package, about, given.examples
     )
     return Answer({"package": str(package)})
+
+
+def card(given):
+    """Show the model card of a package."""
+    package = package_folder(given)
+    path = package / "README.md"
+    if not path.is_file():
+        raise PackageError(f"{package} has no README.md; export it again")
+    text = path.read_text(encoding="utf-8").rstrip()
+    return Answer({"package": str(package), "card": text}, text)
 
 
 def verify_package(given):

@@ -38,12 +38,6 @@ def add_voice_commands(commands):
     )
     one.add_argument("test", help="the recording to compare")
     add_decision(one)
-    one.add_argument(
-        "--prior",
-        type=float,
-        default=0.5,
-        help="probability of the same speaker before hearing (default 0.5)",
-    )
     add_model(one)
     one = add_command(
         commands, "route", route, "say which experts decide", ROUTE

@@ -18,6 +18,7 @@ def test_a_package_is_checked_and_a_changed_one_is_refused(
     about.write_text("title: Four voices\n")
     said("export", experiment, package, "--about", about)
     assert "# Four voices" in (package / "README.md").read_text()
+    assert said("card", package)["card"].endswith("training data.")
     assert "README.md" in said("verify-package", package)["files"]
     (package / "README.md").write_text("changed")
     assert "README.md" in refused("verify-package", package)

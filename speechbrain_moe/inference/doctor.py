@@ -1,0 +1,188 @@
+"""What is installed, which devices there are, and whether a model is well.
+
+ * versions and extras are checked against what this package asks for
+ * a model is well when its files are those of its manifest, it loads, and
+   it scores its example recordings as it did when it was exported
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from packaging.requirements import Requirement
+
+from speechbrain_moe import __version__
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.export import is_package
+from speechbrain_moe.inference.golden import check_golden
+from speechbrain_moe.inference.manifest import check_files
+from speechbrain_moe.inference.shipped import find_model, open_recognition
+
+NAME = "speechbrain-moe"
+
+
+def examine(model=None, device="cpu"):
+    """Look at the installation and at a model.
+
+    Arguments
+    ---------
+    model : str or Path, optional
+        As for ``open_recognition``; by default the shipped weights.
+    device : str
+        Where to run it.
+
+    Returns
+    -------
+    dict
+        versions, devices, extras (what each lacks), model, and problems: a
+        list of sentences, empty when all is well.
+    """
+    versions, problems = installed_versions()
+    found, ill = examine_model(model, device)
+    return {
+        "versions": versions,
+        "devices": devices(),
+        "extras": missing_of_extras(),
+        "model": found,
+        "problems": problems + ill,
+    }
+
+
+def installed_versions():
+    """Versions of what the package needs, and what is wrong with them.
+
+    Returns
+    -------
+    dict of str
+        Version by name, Python and the package first.
+    list of str
+        Sentences.
+    """
+    found = {"python": platform.python_version(), NAME: __version__}
+    wrong = []
+    for wanted in requirements():
+        if wanted.marker is not None:
+            continue
+        found[wanted.name] = version_of(wanted.name)
+        if not is_met(wanted):
+            wrong.append(
+                f"{wanted} is wanted, {found[wanted.name] or 'none'} "
+                f'installed: pip install "{wanted}"'
+            )
+    return found, wrong
+
+
+def missing_of_extras():
+    """What each extra of the package lacks here.
+
+    Returns
+    -------
+    dict of list of str
+        By extra; an empty list is an extra that is installed.
+    """
+    return {
+        extra: [
+            str(wanted.name)
+            for wanted in requirements()
+            if wanted.marker is not None
+            and wanted.name != NAME
+            and wanted.marker.evaluate({"extra": extra})
+            and not is_met(wanted)
+        ]
+        for extra in extras()
+    }
+
+
+def requirements():
+    """What the installed package asks for."""
+    try:
+        lines = metadata.requires(NAME) or []
+    except metadata.PackageNotFoundError:  # a checkout on the path
+        lines = []
+    return [Requirement(line) for line in lines]
+
+
+def extras():
+    """Names of the extras of the installed package."""
+    try:
+        return metadata.metadata(NAME).get_all("Provides-Extra") or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def version_of(name):
+    """Version of an installed package, None if there is none.
+
+    Example
+    -------
+    >>> version_of("nowhere-to-be-found") is None
+    True
+    """
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def is_met(wanted):
+    """Whether a requirement is installed in a version it allows.
+
+    Example
+    -------
+    >>> is_met(Requirement("torch<1")), is_met(Requirement("nowhere-at-all"))
+    (False, False)
+    """
+    version = version_of(wanted.name)
+    return version is not None and wanted.specifier.contains(
+        version, prereleases=True
+    )
+
+
+def devices():
+    """Names of the devices that models can run on.
+
+    Returns
+    -------
+    dict of str
+        By what ``--device`` takes.
+    """
+    n_threads = torch.get_num_threads()
+    found = {"cpu": f"{platform.machine()}, {n_threads} threads"}
+    for number in range(torch.cuda.device_count()):
+        found[f"cuda:{number}"] = torch.cuda.get_device_name(number)
+    return found
+
+
+def examine_model(model, device):
+    """Check a model's files and what it gives.
+
+    Arguments
+    ---------
+    model : str, Path or None
+        As for ``examine``.
+    device : str
+        Where to run it.
+
+    Returns
+    -------
+    dict
+        place, and as far as it came: n_files, calibrated, golden.
+    list of str
+        What is wrong, a sentence or none.
+    """
+    found = {"place": str(model)}
+    try:
+        place = find_model(model)
+        found["place"] = str(place)
+        if isinstance(place, Path) and is_package(place):
+            found["n_files"] = len(check_files(place)["files"])
+        recognition = open_recognition(place, device=device)
+        found["calibrated"] = recognition.learnt.calibration is not None
+        found["golden"] = check_golden(recognition, place)
+    except InputError as error:
+        return found, [str(error)]
+    return found, []

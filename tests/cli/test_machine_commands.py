@@ -1,0 +1,67 @@
+"""The subcommands doctor and bench."""
+
+import json
+
+import pytest
+
+from speechbrain_moe.cli import main
+
+
+@pytest.fixture
+def package(experiment, tmp_path, said):
+    said("export", experiment, tmp_path / "package")
+    return tmp_path / "package"
+
+
+def doctor(package, capsys):
+    """Status, and what the doctor found."""
+    status = main(["doctor", "--model", str(package), "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_a_well_package_gives_status_0(package, capsys):
+    status, found = doctor(package, capsys)
+    assert status == 0 and found["problems"] == []
+    assert found["model"]["n_files"] == 6
+    assert {"python", "torch", "speechbrain"} <= found["versions"].keys()
+    assert "cpu" in found["devices"]
+
+
+@pytest.mark.parametrize(
+    "name", ["embedding_model.safetensors", "hyperparams.yaml", "manifest.json"]
+)
+def test_one_changed_byte_gives_status_2_and_the_files_name(
+    package, name, capsys
+):
+    content = bytearray((package / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (package / name).write_bytes(content)
+    status, found = doctor(package, capsys)
+    assert status == 2
+    (problem,) = found["problems"]
+    assert name in problem or "manifest.json" in problem
+
+
+def test_a_missing_model_is_a_problem_in_words(capsys):
+    assert main(["doctor", "--model", "no/model"]) == 2
+    assert "problem: no/model: " in capsys.readouterr().out
+
+
+def test_bench_measures_both_side_by_side(experiment, capsys):
+    given = ["bench", "--model", str(experiment), "--n_turns", "2"]
+    given += ["--duration_s", "0.5", "--batch_size", "2"]
+    assert main([*given, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for one in (found["moe"], found["stock"]):
+        assert one["real_time_factor"] == pytest.approx(one["seconds"] / 1.0)
+        assert one["files_per_s"] == pytest.approx(2 / one["seconds"])
+    assert found["ratio"] == pytest.approx(
+        found["moe"]["seconds"] / found["stock"]["seconds"]
+    )
+    assert main(given) == 0
+    assert capsys.readouterr().out.startswith("this model")
+
+
+def test_bench_refuses_what_cannot_be_measured(experiment, refused):
+    given = ("bench", "--model", experiment, "--n_turns", 0)
+    assert "n_turns 0" in refused(*given)
