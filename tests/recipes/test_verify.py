@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import step_metrics
 import trial_subgroups
 import verify as command
 from results_table import gains
@@ -20,6 +19,7 @@ from scoring_run import Chain
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.export import export_package
+from speechbrain_moe.scoring import error_rates
 from speechbrain_moe.scoring.trials import write_trials
 
 LIST = "meta/veri_test.txt"
@@ -30,7 +30,7 @@ def few_resamples():
     """Intervals are tested elsewhere, and take most of the time."""
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
-            (step_metrics, "bootstrap_interval"),
+            (error_rates, "bootstrap_interval"),
             (trial_subgroups, "subgroup_table"),
         ):
             few = partial(getattr(module, name), n_resamples=20)

@@ -1,6 +1,5 @@
 """Error rates of each step of the scoring chain, with intervals.
 
- * intervals resample speakers, because trials share speakers
  * ratios are also judged as they stand: actual DCF and Cllr
  * thresholds come from other speakers; here is what they do on this list
 
@@ -8,16 +7,10 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-from functools import partial
-
 import numpy as np
 
-from speechbrain_moe.scoring.costs import act_dcf, cllr
-from speechbrain_moe.scoring.intervals import bootstrap_interval
-from speechbrain_moe.scoring.metrics import equal_error_rate, min_dcf
-from speechbrain_moe.scoring.speakers import speakers_of
+from speechbrain_moe.scoring.error_rates import measure
 
-P_TARGETS = (0.01, 0.05)
 STEPS = {
     "cosine": "cosine",
     "as_norm": "AS-norm",
@@ -34,56 +27,6 @@ COLUMNS = {
     "act_dcf_0.05": "actDCF(0.05)",
     "cllr": "Cllr, bits",
 }
-
-
-def measure(trials, scores, ratios=False):
-    """EER, minDCF and their intervals over speakers.
-
-    Arguments
-    ---------
-    trials : Trials
-        Labels, and paths that begin with the speaker.
-    scores : np.ndarray
-        One a trial.
-    ratios : bool
-        Whether they are log-likelihood ratios: then actual DCF and Cllr too.
-
-    Returns
-    -------
-    dict
-        Plain numbers by name; EER in %, intervals as [low, high] at 95 %.
-    """
-    speakers = speakers_of(trials.enrol), speakers_of(trials.test)
-    metrics = {
-        "n_trials": len(scores),
-        "n_target": int(sum(trials.labels)),
-        "n_speakers": len({*speakers[0], *speakers[1]}),
-        "eer_threshold": equal_error_rate(trials.labels, scores).threshold,
-    }
-    for name, measure_all in measures(ratios).items():
-        interval = bootstrap_interval(
-            measure_all, trials.labels, scores, *speakers
-        )
-        metrics[name] = interval.estimate
-        metrics[f"{name}_interval"] = [interval.low, interval.high]
-    return metrics
-
-
-def measures(ratios):
-    """Functions of (labels, scores, weights) by name."""
-    first = {"eer": equal_error_rate}
-    first |= {f"min_dcf_{p}": partial(min_dcf, p_target=p) for p in P_TARGETS}
-    found = {
-        name: lambda y, s, w, f=f: f(y, s, weights=w)[0]
-        for name, f in first.items()
-    }
-    if ratios:
-        found |= {
-            f"act_dcf_{p}": lambda y, s, w, p=p: act_dcf(y, s, p, weights=w)
-            for p in P_TARGETS
-        }
-        found["cllr"] = cllr
-    return found
 
 
 def rates_at(labels, scores, thresholds):
