@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.collected import sha256_of
 from speechbrain_moe.inference.gallery_changes import (
     add_recordings,
     delete_recordings,
@@ -32,7 +33,6 @@ from speechbrain_moe.inference.gallery_file import (
 )
 from speechbrain_moe.inference.gallery_names import base_name, check_name
 from speechbrain_moe.inference.identification import pick
-from speechbrain_moe.inference.manifest import hash_of
 from speechbrain_moe.inference.recognition import as_list, voices_to_enrol
 from speechbrain_moe.inference.voices import describe_voices
 
@@ -102,7 +102,7 @@ class Gallery:
         refuse_other_model(read_about(self.file)[0], key, self.file)
         voices = voices_to_enrol(recognition, files, accept)
         rows = [
-            (name, base_name(file), hash_of(file), voice.embedding)
+            (name, base_name(file), sha256_of(file), voice.embedding)
             for file, voice in zip(files, voices)
         ]
         add_recordings(self.file, key, rows, replace)
