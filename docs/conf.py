@@ -75,6 +75,14 @@ def as_block(text):
     return f"```text\n{text}```\n"
 
 
+def unquote_bullets(app, what, name, thing, options, lines):
+    """Take the space before a module's bullets, which reads as a quote."""
+    if what == "module":
+        end = lines.index("Authors") if "Authors" in lines else len(lines)
+        lines[:] = [line.removeprefix(" ") for line in lines[:end]]
+
+
 def setup(app):
     """Connect what is changed before a page is parsed."""
     app.connect("source-read", show_page)
+    app.connect("autodoc-process-docstring", unquote_bullets)

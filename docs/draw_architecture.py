@@ -41,9 +41,9 @@ BOXES = {
         (1.4, 0.9),
         EXPERT,
     ),
-    "expert 0": ("expert 0: ECAPA-TDNN", (8.0, 3.1), (2.0, 0.55), EXPERT),
-    "expert 1": ("expert 1: ECAPA-TDNN", (8.0, 2.3), (2.0, 0.55), EXPERT),
-    "expert E": ("expert E - 1: ECAPA-TDNN", (8.0, 0.9), (2.0, 0.55), EXPERT),
+    "expert 0": ("expert 0: ECAPA-TDNN", (7.9, 3.1), (2.2, 0.55), EXPERT),
+    "expert 1": ("expert 1: ECAPA-TDNN", (7.9, 2.3), (2.2, 0.55), EXPERT),
+    "expert E": ("expert E-1: ECAPA-TDNN", (7.9, 0.9), (2.2, 0.55), EXPERT),
     "unit 0": ("unit length", (10.0, 3.1), (1.1, 0.55), PLAIN),
     "unit 1": ("unit length", (10.0, 2.3), (1.1, 0.55), PLAIN),
     "unit E": ("unit length", (10.0, 0.9), (1.1, 0.55), PLAIN),
@@ -97,7 +97,7 @@ def draw(axes):
     draw_arrow(
         axes, edge("choice", 1, 0.5), edge("balance", -1, 0), dotted=True
     )
-    axes.text(8.0, 1.6, "...", ha="center", va="center", fontsize=14)
+    axes.text(7.9, 1.6, "...", ha="center", va="center", fontsize=14)
     axes.text(12.25, 3.6, "weights", ha="center", fontsize=9, style="italic")
     axes.text(
         0.1,

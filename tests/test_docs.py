@@ -148,4 +148,5 @@ def test_links_of_a_page_lead_to_files(page):
 def test_every_page_is_in_the_contents():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     listed = "\n".join(re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL))
-    assert {p.stem for p in DOCS} - {"index"} <= {*listed.split()}
+    listed = {line.split("<")[-1].rstrip(">") for line in listed.splitlines()}
+    assert {page.stem for page in DOCS} - {"index"} <= listed
