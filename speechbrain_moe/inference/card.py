@@ -205,16 +205,13 @@ def summary(config):
         What it makes, of what, at what size.
     """
     choice = {
-        "soft": "all of them, weighted",
-        "top_k": f"the best {config['top_k']}",
-        "uniform": "all of them, weighted evenly",
+        "soft": "which a gate weights",
+        "top_k": f"of which a gate takes the best {config['top_k']}",
+        "uniform": "all weighted alike, without a gate",
     }[config["selection"]]
     network = "one ECAPA-TDNN"
     if config["n_experts"] > 1:
-        network = (
-            f"{config['n_experts']} ECAPA-TDNN experts, of which a gate takes "
-            f"{choice}"
-        )
+        network = f"{config['n_experts']} ECAPA-TDNN experts, {choice}"
     return (
         f"Speaker embeddings of length {config['emb_dim']} from speech at "
         f"{config['sample_rate']} Hz, for SpeechBrain: {network}. "
@@ -248,6 +245,8 @@ def snippet(repo_id="", examples=()):
     enrol, test = [*examples, "enrol.wav", "test.wav"][:2]
     if len(examples) == 1:
         test = enrol
+    if repo_id and examples:  # SpeechBrain fetches them, too
+        enrol, test = f"{repo_id}/{enrol}", f"{repo_id}/{test}"
     return (
         "from speechbrain.inference.speaker import SpeakerRecognition\n\n"
         "encoder = SpeakerRecognition.from_hparams("

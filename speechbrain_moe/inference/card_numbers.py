@@ -107,6 +107,7 @@ def thresholds_text(measured):
     learnt = measured.calibration["thresholds"].get("cosine", {})
     steps = (measured.metrics or {}).get("steps", {})
     met = steps.get("cosine", {}).get("thresholds", {})
+    note = " Misses and false alarms are those on the list below."
     rows = [["threshold", "aim", "cosine", "misses %", "false alarms %"]]
     for name, threshold in learnt.items():
         rates = [met.get(name, {}).get(key) for key in ("miss", "false_alarm")]
@@ -123,8 +124,7 @@ def thresholds_text(measured):
         "`calibration.json` turns scores into log-likelihood ratios and holds "
         f"thresholds, learnt from {measured.calibration['n_speakers']} "
         "speakers kept out of training; a threshold with too few mistakes "
-        "behind it is not known. Misses and false alarms are those on the "
-        f"list below.\n\n{as_table(rows)}"
+        f"behind it is not known.{note if met else ''}\n\n{as_table(rows)}"
     )
 
 

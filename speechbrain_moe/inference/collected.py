@@ -20,11 +20,20 @@ from speechbrain.utils.fetching import FetchFrom, fetch, guess_source
 
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import PackageError
-from speechbrain_moe.inference.snapshot import hub_errors
+from speechbrain_moe.inference.hub_errors import hub_errors
 
 logger = logging.getLogger(__name__)
 MANIFEST_FILE = "manifest.json"
 BLOCK = 1 << 20  # bytes read at a time
+# What a file that is no manifest raises, be it nested without end
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
 NO_NETWORK = (LocalEntryNotFoundError, ConnectionError)
 
 
@@ -134,9 +143,9 @@ def read_sums(path):
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        _ = [said["sha256"] for said in content["files"].values()]
+        _ = [(f["sha256"], f["size"]) for f in content["files"].values()]
         _ = content["package_version"].split(".")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         raise PackageError(
             f"{path} is damaged ({error!r}); export or fetch it again"
         ) from error

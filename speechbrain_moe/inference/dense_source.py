@@ -12,14 +12,13 @@ Authors
 """
 
 from pathlib import Path
-from pickle import UnpicklingError
 
-from ruamel.yaml import YAMLError
 from speechbrain.inference.classifiers import EncoderClassifier
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 from speechbrain.utils.checkpoints import torch_patched_state_dict_load
 
 from speechbrain_moe.errors import InputError, PackageError
+from speechbrain_moe.inference.building import LOAD_ERRORS
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.package import (
     PackagePretrainer,
@@ -27,20 +26,6 @@ from speechbrain_moe.inference.package import (
     load_strictly,
 )
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
-
-# What a yaml, its classes and its files raise when something is wrong
-LOAD_ERRORS = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ImportError,
-    RuntimeError,
-    EOFError,
-    UnpicklingError,
-    YAMLError,
-)
 
 
 def open_encoder(source, key="init_from"):

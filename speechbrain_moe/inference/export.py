@@ -1,6 +1,7 @@
 """From a training folder to a package that stock SpeechBrain loads.
 
- * stock SpeechBrain's interface around either, by one function
+ * stock SpeechBrain's interface around either, by one function; a package is
+   checked first, as strangers' are
  * a package appears whole or not at all: it is built aside and renamed
  * error rates and calibration are taken along if they are of the checkpoint
    that is exported; the card says what is missing
@@ -15,17 +16,22 @@ import re
 import shutil
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 from speechbrain.inference.speaker import SpeakerRecognition
 
 from speechbrain_moe.audio import read_audio
-from speechbrain_moe.errors import HyperparameterError, PackageError
+from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.building import (
+    build_encoder,
+    check_device,
+    is_package,
+)
 from speechbrain_moe.inference.experiment import (
     WEIGHTS,
     read_experiment,
     to_text,
 )
+from speechbrain_moe.inference.loading import check_package
 from speechbrain_moe.inference.package import (
     HPARAMS_FILE,
     LABELS_FILE,
@@ -41,7 +47,7 @@ SpeakerRecognition.from_hparams(source=<this folder>)
 """
 
 
-def load_encoder(folder, device="cpu", checkpoint=None):
+def load_encoder(folder, device="cpu", checkpoint=None, allow_code=False):
     """A stock SpeakerRecognition from a training folder or a package.
 
     Arguments
@@ -53,6 +59,9 @@ def load_encoder(folder, device="cpu", checkpoint=None):
         Where to put it.
     checkpoint : str, optional
         Of a training, the name of another checkpoint.
+    allow_code : bool
+        Whether the graph of a package may name classes and functions of any
+        kind, which then run with your rights; that of a training may.
 
     Returns
     -------
@@ -62,45 +71,17 @@ def load_encoder(folder, device="cpu", checkpoint=None):
     Raises
     ------
     PackageError
-        If the folder is neither, or not whole.
+        If the folder is neither, or not whole, or its graph would run code.
     """
     check_device(device)
-    run_opts = {"device": device}
     if is_package(folder):
-        return SpeakerRecognition.from_hparams(
-            source=str(folder), run_opts=run_opts
-        )
+        check_package(folder, allow_code)
+        return build_encoder(folder, device=device)
+    run_opts = {"device": device}
     hparams = read_experiment(folder, checkpoint).hparams
     return SpeakerRecognition(
         modules=hparams["modules"], hparams=hparams, run_opts=run_opts
     )
-
-
-def check_device(device):
-    """Refuse a device that is not there.
-
-    Arguments
-    ---------
-    device : str
-        Such as cpu or cuda:0.
-
-    Raises
-    ------
-    HyperparameterError
-        Says what there is.
-
-    Example
-    -------
-    >>> check_device("cpu")
-    """
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise HyperparameterError(
-            f"device {device} cannot be used ({reason}); choose cpu, or "
-            "cuda:0 on a machine with an NVIDIA GPU"
-        ) from error
 
 
 def export_package(experiment_folder, package_folder, about=None, examples=()):
@@ -161,6 +142,8 @@ def check_free(folder):
     own.update(FACT_FILES)
     if folder.is_file():
         raise PackageError(f"{folder} is a file: export to a new folder")
+    if folder.name in ("", ".."):
+        raise PackageError(f"{folder} has no name: export to a new folder")
     others = {
         file.name
         for file in folder.glob("*")
@@ -171,23 +154,6 @@ def check_free(folder):
             f"{folder} holds {sorted(others)[0]} and maybe other files that "
             "no package has: export to a new folder"
         )
-
-
-def is_package(folder):
-    """Whether a folder holds an exported package.
-
-    Arguments
-    ---------
-    folder : str or Path
-        The folder.
-
-    Returns
-    -------
-    bool
-        True when the graph and the encoder's weights are there.
-    """
-    needed = (HPARAMS_FILE, weights_file("embedding_model"))
-    return all((Path(folder) / name).is_file() for name in needed)
 
 
 def write_files(experiment, folder):

@@ -4,8 +4,9 @@
    needs few classes, so those are listed here one by one: a whole module
    would not do, ``!new:speechbrain.some.module.subprocess.Popen`` finds what
    that module imports
- * checked as written, before any reference is followed, and again as
-   resolved, since references and strings can put a tag together
+ * an export has all references resolved, so they are refused too: following
+   one can call a function, or compute for ever
+ * checked as written, and again as HyperPyYAML writes it anew to read it
  * a string in round brackets is read as yaml once more, with all tags; in the
    first load of a process also when it is quoted
 
@@ -35,20 +36,18 @@ CLASSES = frozenset(
         "speechbrain_moe.lobes.moe_ecapa.PassThrough",
     }
 )
-REFERENCES = {"!ref", "!copy"}  # gone once resolved
 PLAIN = {"!tuple"} | {
     f"tag:yaml.org,2002:{kind}"
     for kind in ("bool", "float", "int", "map", "null", "seq", "str")
 }
-# What following references raises when one leads nowhere
-RESOLVE_ERRORS = (
+# What reading and writing anew raises
+REWRITE_ERRORS = (
     YAMLError,
     OSError,
     ValueError,
     KeyError,
     TypeError,
     AttributeError,
-    ArithmeticError,
     RecursionError,
 )
 
@@ -75,23 +74,23 @@ def check_graph(path):
     Traceback (most recent call last):
     ...
     speechbrain_moe.errors.PackageError: .../hyperparams.yaml, line 1:
-    !apply:os.system would run code that no package needs; ...
+    !apply:os.system would run code, or could, and no package needs it; ...
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        check_tags(text, path, PLAIN | REFERENCES)
-        resolved = resolve_references(StringIO(text)).read()
+        check_tags(text, path)
+        anew = resolve_references(StringIO(text)).read()
     except PackageError:
         raise
-    except RESOLVE_ERRORS as error:
+    except REWRITE_ERRORS as error:
         raise PackageError(
             f"{path} cannot be read ({type(error).__name__}: {error}); "
             "export or fetch it again"
         ) from error
-    check_tags(resolved, f"{path}, references resolved", PLAIN)
+    check_tags(anew, f"{path}, written anew")
 
 
-def check_tags(text, name, plain):
+def check_tags(text, name):
     """Refuse a yaml text that holds a tag which could run code.
 
     Arguments
@@ -100,9 +99,6 @@ def check_tags(text, name, plain):
         The yaml.
     name : str or Path
         Where it came from, for the error.
-    plain : set of str
-        Tags that are allowed besides ``!new:`` and ``!name:`` of the
-        classes that packages need.
 
     Raises
     ------
@@ -116,12 +112,12 @@ def check_tags(text, name, plain):
         tuple_like = tag == "!tuple" or value.lstrip().startswith("(")
         if tuple_like and "!" in value:
             tag = value
-        elif tag is None or tag in plain or names_class(tag):
+        elif tag is None or tag in PLAIN or names_class(tag):
             continue
         raise PackageError(
-            f"{name}, line {event.start_mark.line + 1}: {tag} would run code "
-            "that no package needs; read the file, and give allow_code=True "
-            "only if you trust who wrote it"
+            f"{name}, line {event.start_mark.line + 1}: {tag} would run code, "
+            "or could, and no package needs it; read the file, and give "
+            "allow_code=True only if you trust who wrote it"
         )
 
 

@@ -16,13 +16,13 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.inference.collected import MANIFEST_FILE
+from speechbrain_moe.inference.hub_errors import hub_errors
 from speechbrain_moe.inference.loading import check_package
 from speechbrain_moe.inference.manifest import verify_package
 from speechbrain_moe.inference.snapshot import (
     check_repo_id,
     copy_snapshot,
     fetch_snapshot,
-    hub_errors,
 )
 
 

@@ -14,15 +14,21 @@ from pathlib import Path
 
 from speechbrain.inference.speaker import SpeakerRecognition
 
-from speechbrain_moe import __version__
 from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.building import (
+    build_encoder,
+    check_device,
+    is_package,
+)
 from speechbrain_moe.inference.collected import MANIFEST_FILE, check_version
-from speechbrain_moe.inference.dense_source import LOAD_ERRORS
-from speechbrain_moe.inference.export import check_device, is_package
 from speechbrain_moe.inference.graph_check import check_graph
 from speechbrain_moe.inference.manifest import check_files
-from speechbrain_moe.inference.package import HPARAMS_FILE, PackagePretrainer
-from speechbrain_moe.inference.snapshot import copy_snapshot, fetch_snapshot
+from speechbrain_moe.inference.package import HPARAMS_FILE
+from speechbrain_moe.inference.snapshot import (
+    HUB_ID,
+    copy_snapshot,
+    fetch_snapshot,
+)
 
 
 def open_package(
@@ -79,11 +85,40 @@ def open_package(
     if folder.is_dir():
         refuse_for_folder(source, revision=revision, savedir=savedir)
     else:
+        check_source(source)
         folder = fetch_snapshot(str(source), revision, token)
     check_package(folder, allow_code)
     if savedir is not None:
         folder = copy_snapshot(folder, savedir)
-    return build(folder, kind, device)
+    return build_encoder(folder, kind, device)
+
+
+def check_source(source):
+    """Refuse what is no folder and can be no repository on the Hub.
+
+    Arguments
+    ---------
+    source : str or Path
+        What was given, which is no folder.
+
+    Raises
+    ------
+    PackageError
+        Names both.
+
+    Example
+    -------
+    >>> check_source("exported/moe/v2")
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.PackageError: exported/moe/v2: there is no such
+    folder, and a Hub id has the form user/name; give one of the two
+    """
+    if not HUB_ID.fullmatch(str(source)):
+        raise PackageError(
+            f"{source}: there is no such folder, and a Hub id has the form "
+            "user/name; give one of the two"
+        )
 
 
 def refuse_for_folder(source, **given):
@@ -112,6 +147,9 @@ def refuse_for_folder(source, **given):
 def check_package(folder, allow_code=False):
     """Check a package's files, version and graph; build nothing.
 
+    The card may have been edited, and other files be there: neither is
+    loaded.
+
     Arguments
     ---------
     folder : str or Path
@@ -131,78 +169,6 @@ def check_package(folder, allow_code=False):
         )
     # Packages of before there were manifests are still opened
     if (Path(folder) / MANIFEST_FILE).exists():
-        check_version(check_files(folder), folder)
+        check_version(check_files(folder, exactly=False), folder)
     if not allow_code:
         check_graph(Path(folder) / HPARAMS_FILE)
-
-
-def build(folder, kind=SpeakerRecognition, device="cpu"):
-    """Build a package that was checked, and check that it is filled.
-
-    Arguments
-    ---------
-    folder : str or Path
-        The package.
-    kind : type
-        The interface.
-    device : str
-        Where to put it.
-
-    Returns
-    -------
-    SpeakerRecognition
-        Or what kind says.
-
-    Raises
-    ------
-    PackageError
-        If the graph cannot be built, or leaves weights unfilled.
-    """
-    try:
-        encoder = kind.from_hparams(
-            source=str(folder), run_opts={"device": device}
-        )
-        check_filled(encoder)
-    except PackageError:
-        raise
-    except LOAD_ERRORS as error:
-        raise PackageError(
-            f"{folder}/{HPARAMS_FILE} cannot be built by speechbrain-moe "
-            f"{__version__} ({type(error).__name__}: {error}); install the "
-            f"version that {MANIFEST_FILE} names, or export again"
-        ) from error
-    return encoder
-
-
-def check_filled(encoder):
-    """Refuse an encoder with weights that came from no file.
-
-    Arguments
-    ---------
-    encoder : SpeakerRecognition
-        As SpeechBrain loaded it.
-
-    Raises
-    ------
-    PackageError
-        Names the module that no file filled.
-    """
-    pretrainer = encoder.hparams.pretrainer
-    if not isinstance(pretrainer, PackagePretrainer):
-        raise PackageError(
-            f"the pretrainer in {HPARAMS_FILE} is a "
-            f"{type(pretrainer).__name__}, which does not load strictly; "
-            "open it with SpeechBrain's own from_hparams"
-        )
-    filled = {
-        id(weight)
-        for name, module in pretrainer.loadables.items()
-        if name != "label_encoder"
-        for weight in module.parameters()
-    }
-    for name, module in encoder.mods.items():
-        if any(id(weight) not in filled for weight in module.parameters()):
-            raise PackageError(
-                f"module {name} in {HPARAMS_FILE} has weights that its "
-                "pretrainer does not load: they would be random; export again"
-            )

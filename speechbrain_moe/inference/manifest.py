@@ -3,6 +3,7 @@
  * manifest.json names every other file of the package, so it is written last
  * a file that changed, is missing or is not named there is refused by name;
    names that begin with a dot (git's, the Hub's own) do not count
+ * who edits the card or adds a file to a package of one's own signs it again
  * no time and no path of the machine: a training gives the same bytes again
  * the graph in hyperparams.yaml can be code, as it is for SpeechBrain: it is
    built only after all hashes agree and it names no foreign class
@@ -11,32 +12,28 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
 
-from ruamel.yaml import YAMLError
-from speechbrain.inference.speaker import SpeakerRecognition
-
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.collected import MANIFEST_FILE
+from speechbrain_moe.inference.building import build_encoder
+from speechbrain_moe.inference.collected import (
+    MANIFEST_FILE,
+    check_version,
+    read_sums,
+    sha256_of,
+)
 from speechbrain_moe.inference.graph_check import check_graph
 from speechbrain_moe.inference.package import HPARAMS_FILE
 
+CARD_FILE = "README.md"
 FETCH_AGAIN = "export or fetch it again"
-# What a yaml and the classes it names raise when something is wrong
-BUILD_ERRORS = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ImportError,
-    RuntimeError,
-    YAMLError,
+SIGN = (
+    "if it belongs to the package as it is now, sign_package(folder) of "
+    "speechbrain_moe.inference.manifest enters it"
 )
 
 
@@ -96,17 +93,8 @@ def hash_files(folder):
         hidden = any(part.startswith(".") for part in name.parts)
         if path.is_file() and not hidden and str(name) != MANIFEST_FILE:
             size = path.stat().st_size
-            found[name.as_posix()] = {"sha256": hash_of(path), "size": size}
+            found[name.as_posix()] = {"sha256": sha256_of(path), "size": size}
     return found
-
-
-def hash_of(path):
-    """SHA-256 of a file, as hexadecimal digits."""
-    found = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
 
 
 def write_manifest(folder, model_version, config, training):
@@ -132,6 +120,11 @@ def write_manifest(folder, model_version, config, training):
         "config": config,
         "files": hash_files(folder),
     }
+    write_content(folder, content)
+
+
+def write_content(folder, content):
+    """Write an object as manifest.json of a folder."""
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     write_whole(Path(folder) / MANIFEST_FILE, text)
 
@@ -168,26 +161,49 @@ def read_manifest(folder):
             f"{path}: no such file; it is no package, or one of before there "
             "were manifests: export it again from its training"
         )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        versions = content["package_version"], content["model_version"]
-        sums = [(f["sha256"], f["size"]) for f in content["files"].values()]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PackageError(
-            f"{path} is damaged ({error!r}); {FETCH_AGAIN}"
-        ) from error
-    if not sums or not all(isinstance(v, str) for v in versions):
-        raise PackageError(f"{path} names no files; {FETCH_AGAIN}")
+    content = read_sums(path)
+    if not content["files"] or "model_version" not in content:
+        raise PackageError(f"{path} names no files or version; {FETCH_AGAIN}")
     return content
 
 
-def check_files(folder):
+def sign_package(folder):
+    """Enter a package's files, as they are now, into its manifest.
+
+    For a package of one's own whose card was edited, or to which an ONNX
+    file was added.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package.
+
+    Raises
+    ------
+    PackageError
+        If it has no manifest, or a damaged one.
+
+    Example
+    -------
+    >>> sign_package(getfixture("tmp_path"))
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.PackageError: ...: no such file; ...
+    """
+    content = {**read_manifest(folder), "files": hash_files(folder)}
+    write_content(folder, content)
+
+
+def check_files(folder, exactly=True):
     """Refuse a folder whose files are not those of its manifest.
 
     Arguments
     ---------
     folder : str or Path
         The package.
+    exactly : bool
+        Whether the card must be the one exported, too, and no other file be
+        there; neither is loaded.
 
     Returns
     -------
@@ -202,24 +218,42 @@ def check_files(folder):
     manifest = read_manifest(folder)
     wanted, found = manifest["files"], hash_files(folder)
     for name, said in wanted.items():
-        if name not in found:
-            raise PackageError(f"{folder} holds no {name}; {FETCH_AGAIN}")
-        if found[name]["size"] != said["size"]:
-            raise PackageError(
-                f"{folder}/{name} has {found[name]['size']} bytes, not "
-                f"{said['size']} as {MANIFEST_FILE} says; {FETCH_AGAIN}"
-            )
-        if found[name] != {k: said[k] for k in ("sha256", "size")}:
-            raise PackageError(
-                f"{folder}/{name} was changed: it is not what "
-                f"{MANIFEST_FILE} says; {FETCH_AGAIN}"
-            )
-    for name in sorted(found.keys() - wanted.keys()):
+        if exactly or name != CARD_FILE:
+            check_file(folder, name, found.get(name), said)
+    for name in sorted(found.keys() - wanted.keys()) if exactly else ():
         raise PackageError(
-            f"{folder}/{name} is not in {MANIFEST_FILE}: take it away, or "
-            "export again if it belongs to the package"
+            f"{folder}/{name} is not in {MANIFEST_FILE}: take it away; {SIGN}"
         )
     return manifest
+
+
+def check_file(folder, name, found, said):
+    """Refuse a file that is not what a manifest says.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The package, for the error.
+    name : str
+        The file there.
+    found : dict or None
+        Its hash and size; None where there is no file.
+    said : dict
+        What the manifest says of it.
+
+    Raises
+    ------
+    PackageError
+        Names the file.
+    """
+    if found is None:
+        raise PackageError(f"{folder} holds no {name}; {FETCH_AGAIN}")
+    if found != {key: said[key] for key in ("sha256", "size")}:
+        mend = SIGN if name == CARD_FILE else FETCH_AGAIN
+        raise PackageError(
+            f"{folder}/{name} was changed: it has {found['size']} bytes, and "
+            f"{MANIFEST_FILE} says {said['size']} of another hash; {mend}"
+        )
 
 
 def verify_package(folder, allow_code=False):
@@ -248,21 +282,10 @@ def verify_package(folder, allow_code=False):
     if not Path(folder).is_dir():
         raise PackageError(f"{folder}: no such folder; give a package")
     manifest = check_files(folder)
+    check_version(manifest, folder)
     if not allow_code:
         check_graph(Path(folder) / HPARAMS_FILE)
-    try:
-        encoder = SpeakerRecognition.from_hparams(
-            source=str(folder), run_opts={"device": "cpu"}
-        )
-    except PackageError:
-        raise
-    except BUILD_ERRORS as error:
-        raise PackageError(
-            f"{folder}/{HPARAMS_FILE} cannot be built "
-            f"({type(error).__name__}: {error}); install the "
-            f"speechbrain-moe that wrote it, "
-            f"{manifest['package_version']}, or export again"
-        ) from error
+    encoder = build_encoder(folder)
     state = encoder.mods.embedding_model.state_dict()
     return VerifiedPackage(
         files=tuple(manifest["files"]),

@@ -23,6 +23,9 @@ from speechbrain_moe.inference.collected import check_collected
 
 HPARAMS_FILE = "hyperparams.yaml"
 LABELS_FILE = "label_encoder.txt"
+# What lines that are no labels raise; the last two if nested without end
+LABEL_ERRORS = (OSError, ValueError, SyntaxError, TypeError)
+LABEL_ERRORS = (*LABEL_ERRORS, MemoryError, RecursionError)
 
 
 def weights_file(name):
@@ -156,7 +159,7 @@ def load_labels(label_encoder, path):
     """
     try:
         label_encoder.load(path)
-    except (OSError, ValueError, SyntaxError) as error:
+    except LABEL_ERRORS as error:
         raise PackageError(
             f"{path}: not a whole list of speakers ({error}); "
             "export or fetch it again"

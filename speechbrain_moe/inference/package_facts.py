@@ -2,7 +2,7 @@
 
  * error rates and calibration are those of the training's own folder, and
    only if they are of the checkpoint that was exported
- * config.json is small, and what the Hub counts downloads by
+ * config.json is small, for tools that look at nothing else
  * the manifest comes last, since it holds the hash of all others
 
 Authors
@@ -21,14 +21,17 @@ from speechbrain_moe.inference.about import About
 from speechbrain_moe.inference.card import write_card
 from speechbrain_moe.inference.cost import count_cost
 from speechbrain_moe.inference.embedding_shards import encoder_key
-from speechbrain_moe.inference.manifest import MANIFEST_FILE, write_manifest
+from speechbrain_moe.inference.manifest import (
+    CARD_FILE,
+    MANIFEST_FILE,
+    write_manifest,
+)
 from speechbrain_moe.inference.measured import (
     CALIBRATION_FILE,
     METRICS_FILE,
     find_measured,
 )
 
-CARD_FILE = "README.md"
 CONFIG_FILE = "config.json"
 FACT_FILES = (CARD_FILE, CONFIG_FILE, METRICS_FILE, CALIBRATION_FILE)
 FACT_FILES = (*FACT_FILES, MANIFEST_FILE)
@@ -97,7 +100,7 @@ def plain_values(hparams):
 
 
 def small_config(hparams, about):
-    """What config.json holds, by which the Hub counts downloads.
+    """What config.json holds.
 
     Arguments
     ---------

@@ -4,7 +4,7 @@
    again, a commit that is there needs no network
  * a folder of one's own gets real files, no links, whole or not at all, and
    is never mixed from two revisions
- * whatever goes wrong on the way to the Hub is one error that says the mend
+ * a repository that is no package is refused before anything is downloaded
 
 Authors
  * The speechbrain_moe developers 2026
@@ -15,27 +15,17 @@ import logging
 import os
 import re
 import shutil
-from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
-from speechbrain_moe.errors import InputError, PackageError
+from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.hub_errors import hub_errors
+from speechbrain_moe.inference.package import HPARAMS_FILE
 
 logger = logging.getLogger(__name__)
-MAX_REASON = 200  # characters of an error that is passed on
-TOKEN = (
-    "a token that may do this: token=..., the variable HF_TOKEN, or the "
-    "command `hf auth login`"
-)
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 
@@ -61,8 +51,8 @@ def fetch_snapshot(repo_id, revision=None, token=None):
     Raises
     ------
     PackageError
-        If there is no such repository or revision, or it may not be read,
-        or the Hub cannot be reached and the cache lacks it.
+        If there is no such repository or revision, or it may not be read or
+        is no package, or the Hub cannot be reached and the cache lacks it.
     """
     check_repo_id(repo_id)
     with hub_errors(repo_id, revision or "main"):
@@ -72,7 +62,7 @@ def fetch_snapshot(repo_id, revision=None, token=None):
             revision=revision,
             token=token,
             local_files_only=offline,
-            ignore_patterns=".*",
+            ignore_patterns=[".*", "*/.*"],
         )
     if offline:
         logger.warning(
@@ -95,18 +85,30 @@ def can_ask(repo_id, revision, token):
     Returns
     -------
     bool
-        False only where there is no network; what the Hub refuses is raised
-        as huggingface_hub does.
+        False only where there is no network, or no Hub at its end; what the
+        Hub refuses is raised as huggingface_hub does.
+
+    Raises
+    ------
+    PackageError
+        If the revision is no package: nothing of it is downloaded then.
     """
     if re.fullmatch(r"[0-9a-f]{40}", revision or ""):
         return True  # nothing to ask: it may well be in the cache
     try:
-        HfApi(token=token).model_info(repo_id, revision=revision)
-    except HfHubHTTPError:
-        raise
-    except (OSError, HTTPError) as error:
+        info = HfApi(token=token).model_info(repo_id, revision=revision)
+    except HfHubHTTPError as error:
+        if error.response.status_code < 500:
+            raise
+        return False
+    except (OSError, HTTPError, JSONDecodeError) as error:
         logger.info("%s: %s", repo_id, error)
         return False
+    if HPARAMS_FILE not in {file.rfilename for file in info.siblings or ()}:
+        raise PackageError(
+            f"{repo_id} is no package, it holds no {HPARAMS_FILE}; give the id "
+            "of a speaker encoder that speechbrain-moe exported"
+        )
     return True
 
 
@@ -128,19 +130,32 @@ def copy_snapshot(snapshot, folder):
     Raises
     ------
     PackageError
-        If the folder holds another revision, a damaged one, or other files.
+        If the folder holds another revision, a damaged one, or other files,
+        or cannot be written.
     """
     folder = Path(folder)
     if folder.is_file():
         raise PackageError(f"{folder} is a file; give a folder")
+    if folder.name in ("", ".."):
+        raise PackageError(f"{folder} has no name; give a new folder")
     if folder.exists() and any(folder.iterdir()):
         check_same(snapshot, folder)
         return folder
     aside = folder.with_name(f".{os.getpid()}.{folder.name}")
-    shutil.copytree(snapshot, aside)
-    if folder.exists():
-        folder.rmdir()
-    os.replace(aside, folder)
+    try:
+        shutil.copytree(snapshot, aside)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(aside, folder)
+    except OSError as error:
+        if folder.is_dir() and any(folder.iterdir()):
+            check_same(snapshot, folder)  # another process was faster
+            return folder
+        raise PackageError(
+            f"{folder} cannot be written ({error}); give another folder"
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 
@@ -191,90 +206,13 @@ def check_repo_id(repo_id):
 
     Example
     -------
-    >>> check_repo_id("exported/moe/v2")
+    >>> check_repo_id("voices")
     Traceback (most recent call last):
     ...
-    speechbrain_moe.errors.PackageError: exported/moe/v2: there is no such
-    folder, and a Hub id has the form user/name; give one of the two
+    speechbrain_moe.errors.PackageError: voices is no Hub id: give one of the
+    form user/name
     """
     if not HUB_ID.fullmatch(str(repo_id)):
         raise PackageError(
-            f"{repo_id}: there is no such folder, and a Hub id has the form "
-            "user/name; give one of the two"
+            f"{repo_id} is no Hub id: give one of the form user/name"
         )
-
-
-@contextmanager
-def hub_errors(repo_id, revision=None):
-    """Turn what huggingface_hub raises inside into a PackageError.
-
-    Arguments
-    ---------
-    repo_id : str
-        As user/name.
-    revision : str, optional
-        The one that is fetched, if one is.
-
-    Raises
-    ------
-    PackageError
-        Names the repository and says what to do.
-
-    Example
-    -------
-    >>> with hub_errors("user/voices"):
-    ...     raise ConnectionError("no route")
-    Traceback (most recent call last):
-    ...
-    speechbrain_moe.errors.PackageError: user/voices: the Hub cannot be ...
-    """
-    try:
-        yield
-    except InputError:
-        raise
-    # ValueError: of a model card that the Hub would not take
-    except (OSError, HTTPError, ValueError, RuntimeError) as error:
-        # An upload wraps what went wrong with a large file
-        wrapped = isinstance(error, RuntimeError) and error.__cause__
-        said = explain(wrapped or error, revision)
-        raise PackageError(f"{repo_id}: {said}") from error
-
-
-def explain(error, revision):
-    """What an error of huggingface_hub means, and the mend.
-
-    Arguments
-    ---------
-    error : Exception
-        As it was raised.
-    revision : str or None
-        The one that is fetched, if one is.
-
-    Returns
-    -------
-    str
-        One sentence.
-    """
-    if isinstance(error, RevisionNotFoundError):
-        return f"no revision {revision}; give a branch, a tag or a commit of it"
-    if isinstance(error, GatedRepoError):
-        return f"accept its conditions on its page, then give {TOKEN}"
-    if isinstance(error, RepositoryNotFoundError):
-        return (
-            "no such repository, or a private one (the Hub does not say "
-            f"which): check the name, or give {TOKEN}"
-        )
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    reason = " ".join((str(error) or repr(error)).split())[:MAX_REASON]
-    if status in (401, 403):
-        return f"the Hub refused the token ({reason}); give {TOKEN}"
-    if isinstance(error, HfHubHTTPError):
-        return f"the Hub refused ({reason}); try again later"
-    if isinstance(error, (HTTPError, ConnectionError, LocalEntryNotFoundError)):
-        if revision is None:
-            return f"the Hub cannot be reached ({reason}); try again"
-        return (
-            f"the Hub cannot be reached, and revision {revision} is not in "
-            f"the cache ({reason}); connect, or give a package's folder"
-        )
-    return f"cannot be transferred ({reason})"

@@ -7,10 +7,11 @@ result is a value, or ``Kind: message`` of the error that it ended in.
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
-from hub_server import TOKEN, run_hub
+from hub_server import TOKEN, Repository, run_hub
 
 FOLDERS = [Path(folder) for folder in sys.argv[1:4]]
 HOME = Path(*sys.argv[4:5])
@@ -73,6 +74,7 @@ def live(state):
     found["links"] = sum(p.is_symlink() for p in (HOME / "pulled").iterdir())
     note("opened from the pulled folder", opened, HOME / "pulled")
     note("stock", stock)
+    note("snippet of the card", run_snippet, HOME / "pulled")
     note("stock with a savedir", stock, savedir=HOME / "a")
     note("opened with a savedir", opened, ID, savedir=HOME / "b")
 
@@ -96,6 +98,9 @@ def live(state):
 
     note("wrong revision", opened, ID, "v9")
     note("missing repository", opened, "user/nothing")
+    state.repositories["user/else"] = Repository(private=False)
+    note("no package", opened, "user/else")
+    note("pull, wrong id", pull, "voices", HOME / "voices")
     note("wrong id", opened, "user/nothing/at/all")
     push(one, "user/secret", private=True)
     note("private, no token", opened, "user/secret", token=False)
@@ -126,6 +131,17 @@ def live(state):
         copied = {"savedir": HOME / "d", "local_strategy": copies}
         note("no links, stock", stock, fetch_config=at("v1"), **copied)
     return first, second, opened, stock
+
+
+def run_snippet(package):
+    """Run the Python of a package's card in an empty folder."""
+    (HOME / "empty").mkdir()
+    os.chdir(HOME / "empty")
+    card = (package / "README.md").read_text(encoding="utf-8")
+    code = card.split("```python\n")[1].split("```")[0]
+    with redirect_stdout(StringIO()) as printed:
+        exec(code, {})
+    return printed.getvalue()
 
 
 @contextmanager

@@ -37,6 +37,17 @@ Error rates by group: step LLR, one threshold.
 | --- | --- |
 | f | 6.50 |
 """
+ONE = {
+    "n_experts": 1,
+    "selection": "uniform",
+    "top_k": 1,
+    "emb_dim": 32,
+    "sample_rate": 16000,
+    "params": 5,
+    "active_params": 5,
+    "package_version": "0.1.0",
+    "version": "1",
+}
 ABOUT = About(
     title="Little ECAPA",
     version="3",
@@ -245,6 +256,14 @@ def test_snippet_takes_the_examples_where_there_are_some(
     assert found == pytest.approx(1, abs=1e-5)  # one against itself
 
 
+def test_thresholds_without_error_rates_name_no_list(training, tmp_path):
+    folder = shutil.copytree(training, tmp_path / "training")
+    (folder / "veri_test/metrics.json").unlink()
+    said = card_of(export_package(folder, tmp_path / "package"))
+    assert "learnt from 24 speakers" in said
+    assert "list below" not in said
+
+
 def test_checkpoint_choosing_speakers_are_named_as_such(training, tmp_path):
     folder = shutil.copytree(training, tmp_path / "training")
     path = folder / "veri_test/metrics.json"
@@ -255,21 +274,20 @@ def test_checkpoint_choosing_speakers_are_named_as_such(training, tmp_path):
 
 
 def test_summary_of_one_expert_names_no_gate():
-    config = {
-        "n_experts": 1,
-        "selection": "uniform",
-        "top_k": 1,
-        "emb_dim": 32,
-        "sample_rate": 16000,
-        "params": 5,
-        "active_params": 5,
-        "package_version": "0.1.0",
-        "version": "1",
-    }
-    assert "gate" not in summary(config)
-    assert "a gate takes all of them, weighted." in summary(
-        {**config, "n_experts": 2, "selection": "soft"}
-    )
+    assert "gate" not in summary(ONE)
+
+
+@pytest.mark.parametrize(
+    "selection, said",
+    [
+        ("soft", "2 ECAPA-TDNN experts, which a gate weights."),
+        ("top_k", "experts, of which a gate takes the best 1."),
+        ("uniform", "experts, all weighted alike, without a gate."),
+    ],
+)
+def test_summary_says_what_the_gate_does(selection, said):
+    config = {**ONE, "n_experts": 2, "selection": selection}
+    assert said in summary(config)
 
 
 def test_card_data_of_nothing_measured_holds_no_results():

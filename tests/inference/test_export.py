@@ -252,6 +252,16 @@ def test_file_in_the_place_of_a_package_is_refused(experiment, tmp_path):
         export_package(experiment, tmp_path / "package")
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_folder_without_a_name_of_its_own_is_refused(
+    experiment, tmp_path, monkeypatch, name
+):
+    (tmp_path / "below" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "below" / "here")
+    with pytest.raises(PackageError, match="has no name: export to a new"):
+        export_package(experiment, name)
+
+
 def test_device_that_is_not_there_is_refused_by_name(experiment):
     with pytest.raises(HyperparameterError, match="device tpu7 cannot"):
         load_encoder(experiment, device="tpu7")

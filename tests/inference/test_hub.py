@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 from safetensors.torch import load_file, save_file
 
 from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.about import About
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.inference.hub import operations, push
 from speechbrain_moe.inference.manifest import read_manifest, write_manifest
@@ -32,10 +34,14 @@ def other_version(package, folder, shift):
 
 
 @pytest.fixture(scope="module")
-def told(experiment, tmp_path_factory):
+def told(experiment, voices, tmp_path_factory):
     """What hub_client.py found, over HTTP, in its own process."""
     home = tmp_path_factory.mktemp("hub")
-    one = export_package(experiment, home / "one")
+    examples = [home / "a.wav", home / "b.wav"]
+    for path, wav in zip(examples, voices(2, 8000).numpy()):
+        soundfile.write(path, wav, 16000)
+    about = About(repo_id="user/voices")
+    one = export_package(experiment, home / "one", about, examples)
     two = other_version(one, home / "two", 1)
     three = other_version(one, home / "three", 2)
     kept = ("HF_", "HUGGING", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -44,7 +50,7 @@ def told(experiment, tmp_path_factory):
         capture_output=True,
         text=True,
         env={k: v for k, v in os.environ.items() if not k.startswith(kept)},
-        timeout=120,
+        timeout=600,  # against a hang; machines may be busy
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return {**json.loads(done.stdout.splitlines()[-1]), "log": done.stderr}
@@ -61,6 +67,11 @@ def test_pulled_package_is_the_pushed_one_in_real_files(told, near):
     assert not [name for name in told["pulled"] if name.startswith(".")]
     assert told["links"] == 0
     assert told["opened from the pulled folder"] == near(told["one"])
+
+
+def test_snippet_of_the_card_runs_in_an_empty_folder(told):
+    score = float(told["snippet of the card"])
+    assert -1 <= score < 0.99999  # of two recordings, not of one
 
 
 def test_page_of_a_push_is_that_of_its_commit(told):
@@ -130,6 +141,8 @@ def test_upload_that_is_cut_leaves_no_trace_of_itself(told, near):
         ("pull, stale folder", "pulled: its .* is not that of revision"),
         ("wrong revision", "user/voices: no revision v9; give a branch"),
         ("missing repository", "user/nothing: no such repository, or a pri"),
+        ("no package", "user/else is no package, it holds no hyperparams"),
+        ("pull, wrong id", "voices is no Hub id: give one of the form"),
         ("wrong id", "there is no such folder, and a Hub id has the form"),
         ("private, no token", "user/secret: no such .*HF_TOKEN, or the comm"),
         ("push, no token", "user/mine: the Hub refused the token"),

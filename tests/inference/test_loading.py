@@ -10,7 +10,7 @@ from speechbrain.inference.speaker import SpeakerRecognition
 
 from speechbrain_moe.errors import HyperparameterError, PackageError
 from speechbrain_moe.inference import snapshot
-from speechbrain_moe.inference.export import export_package
+from speechbrain_moe.inference.export import export_package, load_encoder
 from speechbrain_moe.inference.loading import open_package
 
 
@@ -133,7 +133,9 @@ def test_package_of_an_older_or_patched_version_opens(package, version):
     assert isinstance(open_package(package), SpeakerRecognition)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"files": [1]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"files": [1]}', "[" * 100_000]
+)
 def test_damaged_manifest_is_refused_by_name(package, text):
     (package / "manifest.json").write_text(text)
     with pytest.raises(PackageError, match="manifest.json"):
@@ -149,6 +151,23 @@ def test_file_that_the_manifest_does_not_name_is_refused_by_stock(package):
     change_manifest(package, files=files)
     with pytest.raises(PackageError, match="classifier.safetensors is not"):
         SpeakerRecognition.from_hparams(source=str(package))
+
+
+def test_load_encoder_runs_no_code_of_a_package_either(loose, tmp_path):
+    mark = tmp_path / "mark"
+    code = f"x: !apply:os.mkdir [{mark}]\n"
+    change_graph(loose, "pretrainer:", f"{code}pretrainer:")
+    with pytest.raises(PackageError, match="!apply:os.mkdir would run code"):
+        load_encoder(loose)
+    assert not mark.exists()
+    load_encoder(loose, allow_code=True)
+    assert mark.is_dir()
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "custom.py", "README.md"])
+def test_card_and_files_that_are_not_loaded_may_be_anything(package, name):
+    (package / name).write_text("raise SystemExit")
+    assert isinstance(open_package(package), SpeakerRecognition)
 
 
 def test_code_in_the_graph_does_not_run_unless_it_is_allowed(loose, tmp_path):

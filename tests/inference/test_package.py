@@ -104,8 +104,12 @@ def test_missing_labels_are_refused_by_name(tmp_path):
         load_labels(CategoricalEncoder(), tmp_path / "labels.txt")
 
 
-def test_damaged_labels_are_refused_by_name(tmp_path):
-    (tmp_path / "labels.txt").write_text("<!doctype html>\n")
+@pytest.mark.parametrize(
+    "text",
+    ["<!doctype html>\n", "[1] => 0\n", "-" * 10_000 + "1 => 0\n"],
+)
+def test_damaged_labels_are_refused_by_name(tmp_path, text):
+    (tmp_path / "labels.txt").write_text(text)
     with pytest.raises(PackageError, match="labels.txt"):
         load_labels(CategoricalEncoder(), tmp_path / "labels.txt")
 

@@ -1,10 +1,18 @@
-import pytest
+import os
+import shutil
+from json import JSONDecodeError
 
-from speechbrain_moe.errors import AudioError, PackageError
+import pytest
+from huggingface_hub import ModelInfo
+from huggingface_hub.errors import HfHubHTTPError, Response
+
+from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference import snapshot
 from speechbrain_moe.inference.snapshot import (
+    can_ask,
     check_repo_id,
     copy_snapshot,
-    hub_errors,
+    fetch_snapshot,
 )
 
 
@@ -63,31 +71,85 @@ def test_file_in_the_place_of_the_folder_is_refused(revision, tmp_path):
         copy_snapshot(revision, tmp_path / "blob")
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_folder_without_a_name_of_its_own_is_refused(
+    revision, tmp_path, monkeypatch, name
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(PackageError, match="has no name; give a new folder"):
+        copy_snapshot(revision, name)
+
+
+def test_folder_that_cannot_be_written_is_refused_by_name(revision, tmp_path):
+    with pytest.raises(PackageError, match="blob/copy cannot be written"):
+        copy_snapshot(revision, tmp_path / "blob" / "copy")
+
+
+def test_copy_that_another_process_made_meanwhile_is_taken(
+    revision, tmp_path, monkeypatch
+):
+    target, replace = tmp_path / "copy", os.replace
+
+    def come_second(aside, folder):
+        shutil.copytree(aside, folder)
+        replace(aside, folder)
+
+    monkeypatch.setattr(os, "replace", come_second)
+    assert copy_snapshot(revision, target) == target
+    assert (target / "a.txt").read_text() == "a"
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"abc123", "blob", "copy"}
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """What asking the Hub for a revision ends in."""
+
+    def answer(result):
+        def model_info(*args, **kwargs):
+            if isinstance(result, Exception):
+                raise result
+            return result
+
+        monkeypatch.setattr(snapshot.HfApi, "model_info", model_info)
+
+    return answer
+
+
+def refusal(status):
+    return HfHubHTTPError("no", response=Response(status, request=object()))
+
+
 @pytest.mark.parametrize(
-    "error, said",
+    "error",
     [
-        (TimeoutError("slow"), "user/voices: cannot be transferred .slow"),
-        (ConnectionError(), "user/voices: the Hub cannot be reached"),
-        (OSError("no space\nleft"), r"cannot be transferred \(no space left"),
-        (ValueError("bad card"), r"cannot be transferred \(bad card"),
-        (RuntimeError("of an upload"), "cannot be transferred .of an upload"),
+        refusal(500),
+        refusal(503),
+        ConnectionError("no route"),
+        JSONDecodeError("a login page", "<html>", 0),
     ],
 )
-def test_what_goes_wrong_on_the_way_is_one_error(error, said):
-    with pytest.raises(PackageError, match=said), hub_errors("user/voices"):
-        raise error
+def test_hub_that_is_not_there_or_down_leaves_the_cache(hub, error):
+    hub(error)
+    assert can_ask("user/voices", None, None) is False
 
 
-def test_wrapped_cause_of_an_upload_is_what_is_told():
-    with pytest.raises(PackageError, match="the Hub cannot be reached .cut"):
-        with hub_errors("user/voices"):
-            raise RuntimeError("uploading") from ConnectionError("cut")
+@pytest.mark.parametrize("status", [401, 403, 404, 429])
+def test_refusal_of_the_hub_is_none_of_the_network(hub, status):
+    hub(refusal(status))
+    with pytest.raises(HfHubHTTPError):
+        can_ask("user/voices", None, None)
 
 
-def test_errors_that_say_the_mend_already_pass_as_they_are():
-    with pytest.raises(AudioError, match="^as it is$"):
-        with hub_errors("user/voices"):
-            raise AudioError("as it is")
+def test_repository_of_another_kind_is_refused_undownloaded(hub, monkeypatch):
+    def download(*args, **kwargs):
+        raise AssertionError("something was downloaded")
+
+    monkeypatch.setattr(snapshot, "snapshot_download", download)
+    hub(ModelInfo(id="user/llm", siblings=[{"rfilename": "weights.bin"}]))
+    with pytest.raises(PackageError, match="user/llm is no package, it holds"):
+        fetch_snapshot("user/llm")
 
 
 @pytest.mark.parametrize("name", ["user/a", "my-org/Voices_2.0"])
@@ -99,5 +161,7 @@ def test_hub_ids_pass(name):
     "name", ["", "voices", "/abs/path", "./a", "../a", "a/b/c", "a/", "C:\\a"]
 )
 def test_what_is_no_hub_id_is_refused(name):
-    with pytest.raises(PackageError, match="has the form user/name"):
+    with pytest.raises(
+        PackageError, match="no Hub id: give one of the form user"
+    ):
         check_repo_id(name)
