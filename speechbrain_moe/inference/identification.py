@@ -225,7 +225,7 @@ def pick(
     names : sequence of str
         Of the voices, one or more.
     embeddings : np.ndarray
-        Of length 1, [N, D].
+        Of length 1, or shorter where they are means, [N, D].
     test : Voice
         The recording.
     learnt : Learnt
