@@ -190,7 +190,7 @@ def package_folder(given):
     PackageError
         If it is not there, or a training.
     """
-    from speechbrain_moe.inference.export import is_package
+    from speechbrain_moe.inference.building import is_package
     from speechbrain_moe.inference.shipped import find_model
     from speechbrain_moe.inference.snapshot import fetch_snapshot
 

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.export import is_package
+from speechbrain_moe.inference.building import is_package
 from speechbrain_moe.inference.golden import check_golden
 from speechbrain_moe.inference.manifest import check_files
 from speechbrain_moe.inference.shipped import find_model, open_recognition

@@ -21,6 +21,7 @@ from speechbrain_moe.inference.about import About
 from speechbrain_moe.inference.card import write_card
 from speechbrain_moe.inference.cost import count_cost
 from speechbrain_moe.inference.embedding_shards import encoder_key
+from speechbrain_moe.inference.golden import GOLDEN_FILE, write_golden
 from speechbrain_moe.inference.manifest import (
     CARD_FILE,
     MANIFEST_FILE,
@@ -34,11 +35,11 @@ from speechbrain_moe.inference.measured import (
 
 CONFIG_FILE = "config.json"
 FACT_FILES = (CARD_FILE, CONFIG_FILE, METRICS_FILE, CALIBRATION_FILE)
-FACT_FILES = (*FACT_FILES, MANIFEST_FILE)
+FACT_FILES = (*FACT_FILES, GOLDEN_FILE, MANIFEST_FILE)
 
 
 def write_facts(experiment, experiment_folder, package, about, examples):
-    """Write config, error rates, card and manifest of a package.
+    """Write config, error rates, golden scores, card and manifest.
 
     Arguments
     ---------
@@ -64,6 +65,7 @@ def write_facts(experiment, experiment_folder, package, about, examples):
     config = small_config(hparams, about)
     write_json(package / CONFIG_FILE, config)
     write_card(package / CARD_FILE, config, about, measured, examples)
+    write_golden(encoder, package, examples)
     training = {
         "commit": training_commit(experiment_folder),
         "checkpoint": experiment.checkpoint,

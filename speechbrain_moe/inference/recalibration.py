@@ -20,13 +20,12 @@ from speechbrain_moe.errors import PackageError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.export import check_free
 from speechbrain_moe.inference.learnt import CALIBRATION_FILE
-from speechbrain_moe.inference.manifest import read_manifest, write_manifest
+from speechbrain_moe.inference.manifest import CARD_FILE, sign_package
 from speechbrain_moe.scoring.calibration import fit_calibration
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.thresholds import decision_thresholds
 
 P_TARGET = 0.05  # prior that the calibration cares for most
-CARD_FILE = "README.md"
 NOTE = (
     "> Calibrated anew: `calibration.json` was learnt from {list}, "
     "{n_trials} trials, {n_target} of them of one speaker. Thresholds and "
@@ -117,7 +116,6 @@ def copy_calibrated(package, out, content):
         holds something else.
     """
     package, out = Path(package), Path(out)
-    manifest = read_manifest(package)
     if out.resolve() == package.resolve():
         raise PackageError(f"{out} is the package itself; give a new folder")
     check_free(out)
@@ -126,8 +124,7 @@ def copy_calibrated(package, out, content):
     shutil.copytree(package, aside, ignore=shutil.ignore_patterns(".*"))
     write_calibration(aside / CALIBRATION_FILE, content)
     write_note(aside / CARD_FILE, NOTE.format(**content))
-    rest = (manifest[k] for k in ("model_version", "config", "training"))
-    write_manifest(aside, *rest)
+    sign_package(aside)
     shutil.rmtree(out, ignore_errors=True)
     os.replace(aside, out)
 

@@ -12,7 +12,8 @@ Authors
 from pathlib import Path
 
 from speechbrain_moe.errors import PackageError
-from speechbrain_moe.inference.export import is_package, load_encoder
+from speechbrain_moe.inference.building import is_package
+from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.loading import open_package, refuse_for_folder
 from speechbrain_moe.inference.recognition import MoESpeakerRecognition
 

@@ -5,12 +5,15 @@ import json
 import pytest
 
 from speechbrain_moe.cli import main
+from speechbrain_moe.inference.manifest import sign_package
 
 
 @pytest.fixture
-def package(experiment, tmp_path, said):
-    said("export", experiment, tmp_path / "package")
-    return tmp_path / "package"
+def package(experiment, files, tmp_path, said):
+    """A package with two example recordings."""
+    folder = tmp_path / "package"
+    said("export", experiment, folder, "--examples", *files)
+    return folder
 
 
 def doctor(package, capsys):
@@ -22,7 +25,8 @@ def doctor(package, capsys):
 def test_a_well_package_gives_status_0(package, capsys):
     status, found = doctor(package, capsys)
     assert status == 0 and found["problems"] == []
-    assert found["model"]["n_files"] == 6
+    (row,) = found["model"]["golden"]
+    assert (row["enrol"], row["test"]) == ("example_1.wav", "example_2.wav")
     assert {"python", "torch", "speechbrain"} <= found["versions"].keys()
     assert "cpu" in found["devices"]
 
@@ -40,6 +44,18 @@ def test_one_changed_byte_gives_status_2_and_the_files_name(
     assert status == 2
     (problem,) = found["problems"]
     assert name in problem or "manifest.json" in problem
+
+
+def test_other_scores_than_golden_ones_give_status_2(package, capsys):
+    golden = package / "golden.json"
+    content = json.loads(golden.read_text())
+    content["scores"][0]["score"] -= 0.01
+    golden.write_text(json.dumps(content))
+    sign_package(package)
+    status, found = doctor(package, capsys)
+    assert status == 2
+    (problem,) = found["problems"]
+    assert "when it was exported" in problem
 
 
 def test_a_missing_model_is_a_problem_in_words(capsys):

@@ -283,6 +283,7 @@ def test_examples_come_along_numbered(experiment, files, tmp_path):
     assert {path.name for path in found.iterdir()} == FILES | {
         "example_1.wav",
         "example_2.wav",
+        "golden.json",
     }
     export_package(experiment, found)  # they are no obstacle, and go
     assert {path.name for path in found.iterdir()} == FILES
