@@ -4,8 +4,9 @@
    package of one expert, or a training's output_folder of one expert
  * SpeechBrain loads weights non-strictly; here the file is read once more,
    and a weight that it lacks is an error
- * a source's hyperparams.yaml is code, as it is for SpeechBrain: name only
-   sources that are trusted
+ * a package's folder is checked as everywhere; any other source's
+   hyperparams.yaml is code, as it is for SpeechBrain: name only those that
+   are trusted
 
 Authors
  * The speechbrain_moe developers 2026
@@ -18,7 +19,7 @@ from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 from speechbrain.utils.checkpoints import torch_patched_state_dict_load
 
 from speechbrain_moe.errors import InputError, PackageError
-from speechbrain_moe.inference.building import LOAD_ERRORS
+from speechbrain_moe.inference.building import LOAD_ERRORS, is_package
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.package import (
     PackagePretrainer,
@@ -50,7 +51,7 @@ def open_encoder(source, key="init_from"):
         If there is nothing there, or it is not whole.
     """
     path = Path(source)
-    if (path / "save").is_dir():
+    if (path / "save").is_dir() or is_package(path):
         return load_encoder(path)
     looks_like_path = str(source).startswith((".", "~")) or len(path.parts) > 2
     if not path.is_dir() and looks_like_path:

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 from hyperpyyaml import load_hyperpyyaml
@@ -96,6 +98,16 @@ def test_a_plain_ecapa_is_refused_for_init_from(tmp_path, tiny_expert, voices):
     write_stock_folder(tmp_path, state)
     with pytest.raises(PackageError, match="finetune_from: .* init_from"):
         open_source(tmp_path)
+
+
+def test_package_that_would_run_code_is_refused(package, tmp_path):
+    folder = shutil.copytree(package, tmp_path / "package")
+    (folder / "manifest.json").unlink()
+    with open(folder / "hyperparams.yaml", "a", encoding="utf-8") as graph:
+        graph.write(f"x: !apply:os.mkdir [{tmp_path / 'mark'}]\n")
+    with pytest.raises(PackageError, match="!apply:os.mkdir would run code"):
+        open_source(folder)
+    assert not (tmp_path / "mark").exists()
 
 
 def test_a_missing_folder_is_named_with_the_key(tmp_path):
