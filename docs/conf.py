@@ -41,6 +41,8 @@ autodoc_typehints = "none"  # types stand in the docstrings
 napoleon_use_rtype = False
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_title = f"speechbrain_moe {release}"
 
 
