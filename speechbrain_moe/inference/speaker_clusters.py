@@ -155,7 +155,8 @@ def cut_into(means, counts, n_speakers):
     InputError
         If there cannot be as many.
     """
-    if not 1 <= n_speakers <= len(means):
+    whole = isinstance(n_speakers, int)
+    if not whole or not 1 <= n_speakers <= len(means):
         raise InputError(
             f"n_speakers is {n_speakers}; give 1 to {len(means)} for as much "
             "speech as there is, or leave it out"

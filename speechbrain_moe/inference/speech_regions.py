@@ -14,7 +14,9 @@ Authors
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from speechbrain.dataio.preprocess import AudioNormalizer
+from tqdm import tqdm
 
 from speechbrain_moe.errors import MissingPackageError
 from speechbrain_moe.inference.recordings import checked_path, read_windows
@@ -72,22 +74,29 @@ def find_speech(path):
     checked_path(path)  # before what takes seconds to load
     vad, regions_of = load_vad()
     probabilities, n_samples = [], 0
-    rest = torch.zeros(0)
-    for wav in read_windows(path, AudioNormalizer(RATE_HZ)):
-        n_samples += len(wav)
-        *frames, rest = torch.cat([rest, wav]).split(FRAME)
-        if len(rest) == FRAME:
-            frames, rest = [*frames, rest], rest[:0]
-        probabilities += [vad(frame, RATE_HZ).item() for frame in frames]
-    if len(rest):
-        last = torch.nn.functional.pad(rest, (0, FRAME - len(rest)))
-        probabilities.append(vad(last, RATE_HZ).item())
+    for frame in frames_of(path):
+        n_samples += len(frame)
+        frame = F.pad(frame, (0, FRAME - len(frame)))
+        probabilities.append(vad(frame, RATE_HZ).item())
     found = regions_of(
         probabilities,
         sampling_rate=RATE_HZ,
         audio_length_samples=n_samples,
     )
     return [Region(r["start"] / RATE_HZ, r["end"] / RATE_HZ) for r in found]
+
+
+def frames_of(path):
+    """Yield a recording in frames of 512 samples, the last one shorter."""
+    rest = torch.zeros(0)
+    windows = read_windows(path, AudioNormalizer(RATE_HZ))
+    for wav in tqdm(windows, "speech", disable=None, delay=2):
+        held = torch.cat([rest, wav])
+        n_whole = len(held) // FRAME
+        yield from held[: n_whole * FRAME].view(n_whole, FRAME)
+        rest = held[n_whole * FRAME :]
+    if len(rest):
+        yield rest
 
 
 def load_vad():

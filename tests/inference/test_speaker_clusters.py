@@ -88,7 +88,7 @@ def test_equal_embeddings_can_be_told_apart_if_asked_to():
     assert len(find_speakers(embeddings, n_speakers=2)) == 2
 
 
-@pytest.mark.parametrize("n_speakers", [0, -1, 4])
+@pytest.mark.parametrize("n_speakers", [0, -1, 4, 1.5])
 def test_impossible_number_of_speakers_is_refused(n_speakers):
     with pytest.raises(InputError, match=f"is {n_speakers}; give 1 to 3"):
         find_speakers(np.eye(3), n_speakers)
