@@ -1,5 +1,6 @@
 # make demo   trains, verifies and exports on synthetic voices (10 minutes)
 # make test   all tests
+# make docs   builds the documentation into build/docs
 # make check  style: ruff, yamllint, codespell
 # Each makes the virtual environment .venv first, if it is not there.
 
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 RECIPE = recipes/VoxCeleb/moe_ecapa
 
-.PHONY: venv demo test check clean
+.PHONY: venv demo test docs check clean
 
 venv: $(VENV)/.installed
 
@@ -22,6 +23,9 @@ demo: venv
 
 test: venv
 	$(BIN)/python -m pytest
+
+docs: venv
+	COLUMNS=80 $(BIN)/sphinx-build -W --keep-going docs build/docs
 
 check: venv
 	$(BIN)/ruff check .
