@@ -1,5 +1,6 @@
 """The command speechbrain-moe: help, version, errors."""
 
+import os
 import subprocess
 import sys
 
@@ -55,3 +56,18 @@ def test_help_loads_neither_torch_nor_speechbrain():
 )
 def test_what_is_missing_ends_in_one_line_and_status_2(command, refused):
     assert "nowhere" in refused(*command)
+
+
+def test_a_shell_is_told_how_a_word_goes_on(tmp_path):
+    pytest.importorskip("argcomplete")
+    line, out = "speechbrain-moe verify-p", tmp_path / "words"
+    asked = {
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(out),
+    }
+    code = "from speechbrain_moe.cli import main; main()"
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, env={**os.environ, **asked}, check=True)
+    assert out.read_text().split() == ["verify-package"]
