@@ -25,6 +25,7 @@ from speechbrain_moe.cli.routing import add_report_command
 from speechbrain_moe.cli.voices import add_voice_commands
 from speechbrain_moe.errors import InputError
 
+INTERRUPTED = 130  # what shells expect after Ctrl-C
 EXAMPLES = """\
 examples:
   speechbrain-moe verify a.wav b.wav
@@ -80,7 +81,8 @@ def main(arguments=None):
     Returns
     -------
     int
-        Exit status: 0, or 2 for input that cannot be used.
+        Exit status: 0, or 2 for input that cannot be used; 130 after
+        Ctrl-C.
 
     Example
     -------
@@ -95,6 +97,9 @@ def main(arguments=None):
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
     print(answer.said(given.json))
     return answer.status
 

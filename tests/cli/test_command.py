@@ -8,6 +8,7 @@ import pytest
 
 from speechbrain_moe import __version__
 from speechbrain_moe.cli import build_parser, main
+from speechbrain_moe.inference import shipped
 
 
 def commands():
@@ -71,3 +72,12 @@ def test_a_shell_is_told_how_a_word_goes_on(tmp_path):
     command = [sys.executable, "-c", code]
     subprocess.run(command, env={**os.environ, **asked}, check=True)
     assert out.read_text().split() == ["verify-package"]
+
+
+def test_ctrl_c_ends_in_one_word(monkeypatch, capsys):
+    def stop(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shipped, "find_model", stop)
+    assert main(["card"]) == 130
+    assert capsys.readouterr() == ("", "stopped\n")
