@@ -220,7 +220,8 @@ def build_compare(served):
             0.5,
             label="Probability of the same speaker before hearing anything",
         )
-        accept = gr.CheckboxGroup([*FAULTS], label="Decide despite")
+        faults = [(fault.replace("_", " "), fault) for fault in FAULTS]
+        accept = gr.CheckboxGroup(faults, label="Decide despite")
     button = gr.Button("Compare", variant="primary", elem_id="compare")
     answer = gr.HTML(elem_id="decision")
 

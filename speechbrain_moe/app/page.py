@@ -11,7 +11,7 @@ from speechbrain_moe.app.compare import build_compare
 from speechbrain_moe.app.people import build_people
 from speechbrain_moe.app.routes import build_routes
 
-KEEP_S = 3600  # how long an upload may be heard again
+DELETE_S = (60, 3600)  # each minute, uploads that are an hour old
 
 
 def build_page(served, gallery=None, report=None):
@@ -36,7 +36,7 @@ def build_page(served, gallery=None, report=None):
     with gr.Blocks(
         title="Same speaker?",
         analytics_enabled=False,
-        delete_cache=(60, KEEP_S),
+        delete_cache=DELETE_S,
     ) as page:
         gr.Markdown(headline(served))
         with gr.Tab("Compare two voices"):

@@ -2,7 +2,7 @@
 
  * without a folder, enrolled voices live in the server's memory for one
    visit; with one, in the gallery there, for all visitors
- * what is kept of a voice is its embedding, never the recording
+ * the answer is ``MoESpeakerRecognition.identify``'s
 
 Authors
  * The speechbrain_moe developers 2026
@@ -15,6 +15,7 @@ from speechbrain_moe.app.uploads import (
     recording_names,
     with_names,
 )
+from speechbrain_moe.app.visit import VisitGallery
 from speechbrain_moe.app.words import (
     as_json,
     numbers_table,
@@ -24,9 +25,7 @@ from speechbrain_moe.app.words import (
     verdict,
 )
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.decisions import UNKNOWN, mean_embedding
-from speechbrain_moe.inference.gallery import check_name
-from speechbrain_moe.inference.recognition import as_list, voices_to_enrol
+from speechbrain_moe.inference.decisions import UNKNOWN
 from speechbrain_moe.report.html import count_of, table
 
 MAX_FILES = 20
@@ -40,86 +39,6 @@ FOLDER_NOTE = (
     "Enrolled voices are kept in a gallery on this server, for all who use "
     "this page, until they are deleted. Recordings are not kept."
 )
-
-
-class VisitGallery:
-    """Enrolled voices of one visit, in memory alone.
-
-    Example
-    -------
-    >>> VisitGallery().names()
-    []
-    """
-
-    def __init__(self):
-        self.voices = {}
-
-    def names(self):
-        """Who is enrolled.
-
-        Returns
-        -------
-        list of str
-            Sorted.
-        """
-        return sorted(self.voices)
-
-    def enrol(self, recognition, name, files):
-        """Add recordings of somebody.
-
-        Arguments
-        ---------
-        recognition : MoESpeakerRecognition
-            The model.
-        name : str
-            Of the person.
-        files : list of str
-            The recordings.
-
-        Returns
-        -------
-        int
-            Recordings that the person now has; the same one counts once.
-        """
-        name = check_name(name)
-        new = voices_to_enrol(recognition, as_list(files))
-        # The page's paths hold the hash of what is in the file
-        by_path = {voice.path: voice for voice in new}
-        self.voices[name] = self.voices.get(name, {}) | by_path
-        return len(self.voices[name])
-
-    def delete(self, name):
-        """Forget somebody.
-
-        Arguments
-        ---------
-        name : str
-            As enrolled.
-        """
-        del self.voices[name]
-
-    def identify(self, recognition, file):
-        """Tell who of the enrolled speaks.
-
-        Arguments
-        ---------
-        recognition : MoESpeakerRecognition
-            The model.
-        file : str
-            The recording.
-
-        Returns
-        -------
-        Identification
-            See ``MoESpeakerRecognition.identify``.
-        """
-        if not self.voices:
-            raise InputError("nobody is enrolled; enrol somebody first")
-        enrolled = {
-            name: mean_embedding(voices.values())
-            for name, voices in self.voices.items()
-        }
-        return recognition.identify(file, enrolled)
 
 
 def enrol(served, gallery, name, recording, files):
@@ -268,6 +187,7 @@ def build_people(page, served, gallery=None):
                 label="More recordings of the same person",
                 file_count="multiple",
                 elem_id="enrol-files",
+                height=160,
             )
             enrol_button = gr.Button("Enrol", elem_id="enrol")
             enrolled = gr.Dropdown([], label="Enrolled", elem_id="enrolled")

@@ -20,11 +20,13 @@ from speechbrain_moe.report.html import table
 from speechbrain_moe.report.routing_figures import expert_names
 from speechbrain_moe.report.routing_page import render
 
+LOW = 160  # pixels
 HOW = """\
 The routing report tells, for a list of trials, the load of each expert, which
 attributes of speech it goes by, and what each expert is worth. It is made by
 
-    speechbrain-moe report --trials <list> --audio <folder> --out <folder>
+    speechbrain-moe report <package> --trials <list> --audio <folder> \\
+        --out <folder>
 
 Drop the `routing.json` that it writes here to read it, or start this page
 with `--report <folder>/routing.json`."""
@@ -139,12 +141,15 @@ def build_routes(served, report=None):
     from speechbrain_moe.app.inputs import on_click
 
     files = gr.File(
-        label="Recordings", file_count="multiple", elem_id="route-files"
+        label="Recordings",
+        file_count="multiple",
+        elem_id="route-files",
+        height=LOW,
     )
     button = gr.Button("Show their experts", elem_id="route")
     weights = gr.HTML(elem_id="weights")
     gr.Markdown(HOW)
-    facts = gr.File(label="routing.json", elem_id="report-file")
+    facts = gr.File(label="routing.json", elem_id="report-file", height=LOW)
     page = gr.HTML(show_report(report), elem_id="report")
     on_click(button, lambda given: route(served, given), [files], weights)
     facts.upload(show_report, facts, page, api_visibility="private")

@@ -126,11 +126,11 @@ def open_served(model, max_seconds, **opening):
     from speechbrain_moe.inference.shipped import find_model, open_recognition
     from speechbrain_moe.inference.snapshot import fetch_snapshot
 
+    recognition = open_recognition(model, **opening)
     place = find_model(model)
     name = Path(place).name
-    if isinstance(place, str):
-        place = fetch_snapshot(place, opening.pop("revision", None))
-    recognition = open_recognition(place, **opening)
+    if isinstance(place, str):  # on the Hub, and in the cache by now
+        place = fetch_snapshot(place, opening.get("revision"))
     metrics = read_json(place / METRICS_FILE)
     return Served(recognition, name, metrics, max_seconds)
 

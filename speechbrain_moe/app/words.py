@@ -29,7 +29,7 @@ STYLE = """
 .answers .sides > div { flex: 1 1 20rem; }
 .answers h3::first-letter { text-transform: uppercase; }
 .answers table { border-collapse: collapse; margin: 0.6rem 0; }
-.answers th, .answers td { padding: 0.2rem 1rem 0.2rem 0; text-align: left; }
+.answers th, .answers td { padding: 0.2rem 0.6rem; text-align: left; }
 .answers .n { text-align: right; font-variant-numeric: tabular-nums; }
 .answers pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .answers iframe { width: 100%; height: 80vh; border: 1px solid #888;

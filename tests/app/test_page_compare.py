@@ -72,7 +72,7 @@ def test_silence_gives_no_decision_and_why(ask):
 def test_too_short_gives_no_decision_and_why(ask):
     said = words_in(ask("click", "one"))
     assert "No decision" in said
-    assert "first voice (click.wav): lasts 0.050 s" in said
+    assert "first voice (click.wav): lasts 0.05" in said
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from html import unescape
 
 import pytest
 
-from speechbrain_moe.app.people import VisitGallery, delete, enrol, identify
+from speechbrain_moe.app.people import delete, enrol, identify
+from speechbrain_moe.app.visit import VisitGallery
 from speechbrain_moe.inference.gallery import Gallery
 
 
