@@ -1,6 +1,6 @@
 """The subcommands that make, check and move packages.
 
- * export, card, verify-package, push, pull, onnx
+ * export, card, verify-package, sign, push, pull, onnx
  * a package's yaml runs code only where that is allowed
 
 Authors
@@ -17,7 +17,7 @@ from speechbrain_moe.errors import PackageError
 
 
 def add_package_commands(commands):
-    """Declare export, card, verify-package, onnx, push and pull.
+    """Declare what makes, checks and moves packages.
 
     Arguments
     ---------
@@ -29,7 +29,7 @@ def add_package_commands(commands):
 
 
 def add_making(commands):
-    """Declare export, card, verify-package and onnx."""
+    """Declare export, card, verify-package, sign and onnx."""
     one = add_command(
         commands,
         "export",
@@ -64,6 +64,14 @@ def add_making(commands):
     )
     one.add_argument("package", help="folder of a package")
     add_allow_code(one)
+    one = add_command(
+        commands,
+        "sign",
+        sign,
+        "enter a package's files, as they are now, into its manifest",
+        "sign package   # after editing its card, or adding an ONNX file",
+    )
+    one.add_argument("package", help="folder of a package of your own")
     one = add_command(
         commands,
         "onnx",
@@ -130,6 +138,14 @@ def verify_package(given):
 
     found = manifest.verify_package(given.package, given.allow_code)
     return Answer(found._asdict())
+
+
+def sign(given):
+    """Enter a package's files into its manifest."""
+    from speechbrain_moe.inference import manifest
+
+    manifest.sign_package(given.package)
+    return Answer({"package": given.package})
 
 
 def push(given):

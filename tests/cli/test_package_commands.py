@@ -22,3 +22,14 @@ def test_a_package_is_checked_and_a_changed_one_is_refused(
     assert "README.md" in said("verify-package", package)["files"]
     (package / "README.md").write_text("changed")
     assert "README.md" in refused("verify-package", package)
+
+
+def test_an_edited_package_is_whole_once_it_is_signed(
+    experiment, tmp_path, said, refused
+):
+    package = tmp_path / "package"
+    said("export", experiment, package)
+    (package / "README.md").write_text("of my own")
+    refused("verify-package", package)
+    said("sign", package)
+    assert "README.md" in said("verify-package", package)["files"]
