@@ -5,7 +5,8 @@
  * channels are averaged; those that cancel each other are an error, since
    what is left is near silence
  * other sample rates are resampled by SpeechBrain's own AudioNormalizer
- * a file that is shorter than its header says is an error
+ * a file that is shorter than its header says, or ends within a page of Ogg,
+   is an error
 
 Authors
  * The speechbrain_moe developers 2026
@@ -13,7 +14,7 @@ Authors
 
 import math
 import os
-import struct
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,11 @@ RATES_HZ = (8000, 192000)
 MAX_PHASES = 2000  # of a resampling filter; 44.1 to 16 kHz has 160
 CANCELLED = 0.01  # power of the mean over mean power: 20 dB
 STREAMED = 0x7FFFFF00  # sizes from here on mean that the writer had no idea
+# What libsndfile's log says of a cut file, and goes on with what there is
+SIZE = re.compile(
+    r"(?:RIFF|riff|FORM|Riff size|Data Size) *: (\d+) \(should be (\d+)\)"
+)
+OGG_PAGE, MAX_PAGE = b"OggS", 65307  # bytes, RFC 3533
 
 
 def read_windows(path, normalizer):
@@ -61,9 +67,9 @@ def read_windows(path, normalizer):
     >>> [len(wav) for wav in read_windows(path, AudioNormalizer(16000))]
     [16000]
     """
-    path = checked_path(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(checked_path(path)) as file:
+            check_whole(path, file)
             check_rate(path, file.samplerate, normalizer.sample_rate)
             for count in window_lengths(file.frames, file.samplerate):
                 block = file.read(count, dtype="float32", always_2d=True)
@@ -77,7 +83,7 @@ def read_windows(path, normalizer):
 
 
 def checked_path(path):
-    """The path of a file that is there and whole, by its header."""
+    """The path of a file that is there and may be read."""
     if not isinstance(path, (str, Path)):
         raise InputError(
             f"{type(path).__name__} given for a file; give its path (sound in "
@@ -87,18 +93,37 @@ def checked_path(path):
         raise AudioError(f"{path}: is a folder; give an audio file")
     if not Path(path).is_file():
         raise AudioError(f"{path}: no such file; correct the path")
-    with open(path, "rb") as file:
-        head = file.read(8)
-        n_bytes = os.fstat(file.fileno()).st_size
-    if head[:4] == b"RIFF" and len(head) == 8:
-        wanted = struct.unpack("<I", head[4:])[0] + 8
-        # One byte of padding at the end is often left out
-        if n_bytes + 1 < wanted < STREAMED:
-            raise AudioError(
-                f"{path}: is truncated, {n_bytes} bytes of {wanted}; copy or "
-                "record it again"
-            )
+    if not os.access(path, os.R_OK):
+        raise AudioError(f"{path}: may not be read; mend its permissions")
     return path
+
+
+def check_whole(path, file):
+    """Refuse a file that was longer once."""
+    size = SIZE.search(file.extra_info)
+    said, found = map(int, size.groups()) if size else (0, 0)
+    # One byte of padding at the end is often left out
+    if found + 1 < said < STREAMED:
+        raise AudioError(
+            f"{path}: is truncated, {found} bytes of {said}; copy or record "
+            "it again"
+        )
+    if file.format == "OGG" and ends_within_page(path):
+        raise AudioError(
+            f"{path}: is truncated, it ends within a page; copy or record it "
+            "again"
+        )
+
+
+def ends_within_page(path):
+    """Whether an Ogg file lacks the end of its last page."""
+    with open(path, "rb") as file:
+        file.seek(-min(MAX_PAGE, os.fstat(file.fileno()).st_size), os.SEEK_END)
+        tail = file.read()
+    page = tail[max(0, tail.rfind(OGG_PAGE)) :]
+    # A header of 27 bytes, the last being the number of sizes that follow
+    n_header = 27 + page[26] if len(page) > 26 else 27
+    return len(page) < n_header + sum(page[27:n_header])
 
 
 def check_rate(path, rate, wanted):

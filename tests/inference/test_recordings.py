@@ -77,20 +77,46 @@ def test_samples_that_are_not_finite_are_refused(read, bad):
         read([0.0, bad, 0.1], subtype="FLOAT")
 
 
-def test_truncated_wav_is_refused(tmp_path, read, wav, normalizer):
+KINDS = {
+    "a.wav": {},
+    "a.aiff": {},
+    "a.au": {},
+    "a.w64": {},
+    "a.rf64": {"format": "RF64"},
+    "a.flac": {},
+    "a.ogg": {},
+    "a.opus": {"format": "OGG", "subtype": "OPUS"},
+    "a.mp3": {},
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("share", [0.4, 0.8])
+def test_truncated_file_is_refused(tmp_path, read, voices, name, share):
+    normalizer, wav = AudioNormalizer(16000), voices(1, 64000)[0]
+    assert len(read(wav, name=name, **KINDS[name])) == 64000
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(AudioError, match=f"{name}: (is trunc|cannot be dec)"):
+        list(read_windows(tmp_path / name, normalizer))
+
+
+def test_truncated_wav_is_named_with_its_sizes(tmp_path, read, wav, normalizer):
     read(wav)
     path = tmp_path / "a.wav"
     path.write_bytes(path.read_bytes()[:-8000])
-    with pytest.raises(AudioError, match="truncated, 24044 bytes of 32044"):
+    with pytest.raises(AudioError, match="truncated, 24036 bytes of 32036"):
         next(read_windows(path, normalizer))
 
 
-def test_truncated_flac_is_refused(tmp_path, read, wav, normalizer):
-    read(wav, name="a.flac")
-    path = tmp_path / "a.flac"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(AudioError, match="a.flac: (is trunc|cannot be dec)"):
-        list(read_windows(path, normalizer))
+# libsndfile takes what follows the sound of a w64 for sound
+@pytest.mark.parametrize("name", sorted(set(KINDS) - {"a.w64"}))
+def test_what_follows_the_sound_does_no_harm(tmp_path, read, wav, name):
+    whole = read(wav, name=name, **KINDS[name])
+    with open(tmp_path / name, "ab") as file:
+        file.write(b"TAG" + bytes(125))
+    found = list(read_windows(tmp_path / name, AudioNormalizer(16000)))
+    assert torch.equal(torch.cat(found), whole)
 
 
 def test_wav_of_a_writer_that_knew_no_size_is_read(
@@ -130,6 +156,20 @@ def test_missing_file_and_folder_are_refused_by_name(tmp_path, normalizer):
         next(read_windows(tmp_path / "nowhere.wav", normalizer))
     with pytest.raises(AudioError, match="is a folder"):
         next(read_windows(str(tmp_path), normalizer))
+
+
+def test_file_that_may_not_be_read_is_refused(
+    read, wav, tmp_path, normalizer, monkeypatch
+):
+    read(wav)
+    monkeypatch.setattr(recordings.os, "access", lambda path, how: False)
+    with pytest.raises(AudioError, match="a.wav: may not be read"):
+        next(read_windows(tmp_path / "a.wav", normalizer))
+
+
+def test_name_that_the_system_refuses_is_an_audio_error(normalizer):
+    with pytest.raises(AudioError, match="aaa: "):
+        next(read_windows("a" * 5000, normalizer))
 
 
 @pytest.mark.parametrize("given", [None, 3, b"a.wav", np.zeros(16000)])
