@@ -4,8 +4,8 @@
  * five faults, each a figure on the wrong side of a limit; the limits refuse
    less than 1 % of real recordings of short read speech and commands
  * long recordings are measured window by window, then merged
- * speech is told from silence, noise and steady sounds; music, beeps and
-   animals can pass for it
+ * speech is told from silence, noise and steady sounds; music, beeps, animals
+   and a crowd of voices can pass for it
 
 Shape letters: S samples, F frames.
 
@@ -19,18 +19,19 @@ import numpy as np
 from scipy.fft import irfft, rfft
 
 FRAME_S, HOP_S, N_FFT = 0.04, 0.02, 1024
-MIN_HZ = 60.0  # below it there is rumble, no voice
+VOICE_HZ = (60.0, 4000.0)  # below there is rumble, above there is hiss
 PITCH_HZ = (70.0, 500.0)  # of men, women and children
-PERIODIC = 0.5  # autocorrelation at the pitch, 1 for a perfect period
+PERIODIC = 0.11  # peak at the pitch; of a thousand frames of noise, one
+CHANCE = 0.01  # share of loud frames up to which they are periodic by chance
 LOUD_DB = 25.0  # frames this far below the loudest are no speech
 HIGH_HZ, LOW_HZ = (5200.0, 7500.0), (1000.0, 3600.0)
 
 SILENT_DB = -60.0
 MIN_DYNAMIC_DB = 3.0
-STEADY_S = 0.5  # a shorter sound can be one vowel
 MIN_VOICED_S = 0.06  # below it there is no speech
 MIN_SPEECH_S = 0.2  # below it there is too little
-MAX_CLIPPED = 0.02
+MIN_LENGTH_S = 1.0  # below it scores say less than nothing: Cllr above 1
+MAX_CLIPPED = 0.05
 MIN_HIGH_DB = -32.0
 FAULTS = ("silent", "no_speech", "too_short", "clipped", "band_limited")
 
@@ -48,9 +49,11 @@ class Quality(NamedTuple):
         From the soft frames (10th percentile) to the loud ones, in dB; a
         steady sound has next to none.
     voiced_s : float
-        Seconds of loud, periodic frames: voiced speech.
+        Seconds of loud, periodic frames: voiced speech. 0 for so few that
+        noise would have them too.
     clipped : float
-        Share of samples at the peak, in [0, 1].
+        Samples at the highest or the lowest value, as a share of those in
+        loud frames, in [0, 1].
     high_db : float
         5.2 to 7.5 kHz over 1 to 3.6 kHz in the loud frames that have most
         of it (90th percentile), in dB; very low when the sound was once
@@ -97,16 +100,32 @@ def measure_quality(wav, sample_rate=16000):
     window = np.hanning(frames.shape[1]).astype(np.float32)
     power = np.abs(rfft(frames[loud] * window, N_FFT)) ** 2
     n_voiced = np.count_nonzero(periodicity(power, sample_rate) > PERIODIC)
-    peak = np.abs(wav).max()
-    at_peak = np.abs(wav) >= 0.99 * peak
+    if n_voiced < CHANCE * len(power):
+        n_voiced = 0
     return Quality(
         duration_s=len(wav) / sample_rate,
         level_db=round(float(top), 2),
         dynamic_db=round(float(top - floor), 2),
         voiced_s=round(HOP_S * int(n_voiced), 2),
-        clipped=float(at_peak.mean()) if peak > 0 else 0.0,
+        clipped=clipped_share(wav, len(power) * round(HOP_S * sample_rate)),
         high_db=round(high_band_db(power, sample_rate), 2),
     )
+
+
+def clipped_share(wav, n_loud):
+    """Samples at the highest or the lowest value, as a share of n_loud.
+
+    Example
+    -------
+    >>> clipped_share(np.array([0.0, 0.5, 0.2, -0.1]), n_loud=4)
+    0.5
+    """
+    if not n_loud:
+        return 0.0
+    centred = wav - np.mean(wav)  # an offset would bring all near the peak
+    high, low = 0.99 * centred.max(), 0.99 * centred.min()
+    n_at_peak = np.count_nonzero((centred >= high) | (centred <= low))
+    return min(1.0, int(n_at_peak) / n_loud)
 
 
 def split_frames(wav, sample_rate):
@@ -121,8 +140,10 @@ def split_frames(wav, sample_rate):
 def periodicity(power, sample_rate):
     """Height of the autocorrelation's peak at a voice's pitch.
 
-    The frame's window is divided out, as in Boersma, "Accurate short-term
-    analysis of the fundamental frequency", IFA Proceedings 17, 1993.
+    Of the spectrum's cube root, which levels it: otherwise noise that falls
+    with frequency, as wind does, is a low tone. As in Tolonen and Karjalainen,
+    "A computationally efficient multipitch analysis model", IEEE TSAP 8(6),
+    2000, whose exponent is 0.67 of the amplitude.
 
     Arguments
     ---------
@@ -134,16 +155,13 @@ def periodicity(power, sample_rate):
     Returns
     -------
     np.ndarray
-        Near 1 for a periodic frame, near 0 for noise [F].
+        About 0.4 for a periodic frame, near 0 for noise [F].
     """
-    width = round(FRAME_S * sample_rate)
-    of_window = irfft(np.abs(rfft(np.hanning(width), N_FFT)) ** 2)
     hz = np.arange(power.shape[1]) * sample_rate / N_FFT
-    lags = irfft(np.where(hz < MIN_HZ, 0, power), axis=1)
+    heard = (hz >= VOICE_HZ[0]) & (hz < VOICE_HZ[1])
+    lags = irfft(np.where(heard, np.cbrt(power), 0), axis=1)
     first, last = (round(sample_rate / hz) for hz in reversed(PITCH_HZ))
-    near = slice(first - 1, last + 2)
-    height = lags[:, near] / (lags[:, :1] + 1e-12)
-    height *= of_window[0] / of_window[near]
+    height = lags[:, first - 1 : last + 2] / (lags[:, :1] + 1e-12)
     inner, before, after = height[:, 1:-1], height[:, :-2], height[:, 2:]
     # A hill, not the slope that noise falling with frequency has
     hill = (inner > before) & (inner >= after)
@@ -187,9 +205,9 @@ def merge_qualities(parts):
     Returns
     -------
     Quality
-        Durations added; the clipped share is the mean over time; of level,
-        dynamic and high_db the highest, so that a fault is one only when
-        every window has it.
+        Durations added; the clipped share is the mean over voiced speech; of
+        level, dynamic and high_db the highest, so that a fault is one only
+        when every window has it.
 
     Example
     -------
@@ -200,7 +218,8 @@ def merge_qualities(parts):
     table = np.array(parts)
     duration_s, voiced_s = table[:, 0].sum(), table[:, 3].sum()
     level_db, dynamic_db, high_db = table[:, [1, 2, 5]].max(axis=0)
-    clipped = table[:, 4] @ table[:, 0] / duration_s
+    weights = table[:, 3] + 1e-9 * table[:, 0]  # for windows without voice
+    clipped = table[:, 4] @ weights / weights.sum()
     found = duration_s, level_db, dynamic_db, voiced_s, clipped, high_db
     return Quality(*map(float, found))
 
@@ -217,8 +236,8 @@ def find_faults(quality):
     -------
     dict of str
         Fault (of FAULTS) to the figure and its limit in words; empty when
-        there is none. A silent recording has that fault alone, and one
-        without speech is not called too short as well.
+        there is none. A recording that is silent or shorter than a second
+        has that fault alone; one without speech is not called too short.
 
     Example
     -------
@@ -229,8 +248,11 @@ def find_faults(quality):
     if q.level_db < SILENT_DB:
         said = f"at {q.level_db:.0f} dB of full scale, {SILENT_DB:g} wanted"
         return {"silent": f"silence {said}"}
+    if q.duration_s < MIN_LENGTH_S:
+        said = f"lasts {q.duration_s:.2f} s, {MIN_LENGTH_S:g} s wanted"
+        return {"too_short": said}
     faults = {}
-    if q.dynamic_db < MIN_DYNAMIC_DB and q.duration_s >= STEADY_S:
+    if q.dynamic_db < MIN_DYNAMIC_DB:
         faults["no_speech"] = (
             f"a steady sound, its level moves by {q.dynamic_db:.1f} dB, "
             f"{MIN_DYNAMIC_DB:g} wanted"

@@ -22,7 +22,6 @@ from torch.nn.utils.rnn import pad_sequence
 from speechbrain_moe.errors import InputError, PackageError
 from speechbrain_moe.inference.extract import MIN_DURATION_S
 from speechbrain_moe.inference.quality import (
-    MIN_SPEECH_S,
     Quality,
     find_faults,
     measure_quality,
@@ -179,11 +178,6 @@ def make_voice(path, qualities, sums):
     """A Voice from the qualities and the sums of a file's windows."""
     quality = merge_qualities(qualities)
     faults = find_faults(quality)
-    if quality.duration_s < MIN_DURATION_S:
-        faults = {
-            "too_short": f"lasts {quality.duration_s:.3f} s, "
-            f"{MIN_SPEECH_S:g} s of voiced speech wanted"
-        }
     if sums is None:
         return Voice(str(path), quality, faults)
     embedding, experts = (np.asarray(row, dtype=np.float32) for row in sums)

@@ -8,7 +8,7 @@ from speechbrain_moe.inference import recordings
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.voices import describe_voices
 
-N_SAMPLES = [20000, 8000, 31000, 12345, 16000]
+N_SAMPLES = [20000, 17000, 31000, 22345, 16000]
 
 
 @pytest.fixture
@@ -105,15 +105,19 @@ def test_few_windows_are_held_at_a_time(encoder, long_file, monkeypatch):
     assert seen == [(2, 2000)] * 8
 
 
-def test_silence_and_less_than_100_ms_have_no_embedding(encoder, tmp_path):
-    for name, wav in {"s": np.zeros(16000), "t": np.ones(1500)}.items():
-        soundfile.write(tmp_path / f"{name}.wav", wav, 16000)
-    silent, tiny = describe_voices(
-        encoder, [tmp_path / "s.wav", tmp_path / "t.wav"]
+def test_silence_and_less_than_100_ms_have_no_embedding(
+    encoder, tmp_path, voices
+):
+    soundfile.write(tmp_path / "s.wav", np.zeros(16000), 16000)
+    for name, n in {"t": 1500, "u": 1600}.items():
+        soundfile.write(tmp_path / f"{name}.wav", voices(1, n)[0], 16000)
+    silent, tiny, short = describe_voices(
+        encoder, [tmp_path / f"{name}.wav" for name in "stu"]
     )
     assert silent.embedding is silent.experts is tiny.embedding is None
     assert list(silent.faults) == ["silent"]
-    assert tiny.faults["too_short"].startswith("lasts 0.094 s")
+    assert tiny.faults == {"too_short": "lasts 0.09 s, 1 s wanted"}
+    assert list(short.faults) == ["too_short"] and short.embedding.any()
 
 
 def test_file_that_cannot_be_read_is_refused_by_name(encoder, paths):
