@@ -282,13 +282,14 @@ def mean_voices(state, found):
     Returns
     -------
     Voices
-        Embeddings of length 1.
+        Embeddings of length 1, shorter where they are means.
     """
     order = dict.fromkeys(found.names)
     if len(order) == len(found.names):
         return Voices(state, found.model, found.names, found.embeddings)
     new = [a != b for a, b in zip(found.names, [None, *found.names])]
-    sums = np.add.reduceat(found.embeddings, np.flatnonzero(new), axis=0)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    embeddings = sums / np.maximum(lengths, 1e-12)
+    starts = np.flatnonzero(new)
+    sums = np.add.reduceat(found.embeddings, starts, axis=0)
+    counts = np.diff([*starts, len(new)]).astype(sums.dtype)
+    embeddings = sums / counts[:, np.newaxis]
     return Voices(state, found.model, list(order), embeddings)

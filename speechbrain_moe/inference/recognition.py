@@ -24,7 +24,7 @@ from speechbrain_moe.inference.decisions import (
     mean_embedding,
 )
 from speechbrain_moe.inference.identification import pick
-from speechbrain_moe.inference.voices import describe_voices, unit
+from speechbrain_moe.inference.voices import describe_voices
 
 
 class MoESpeakerRecognition(CheckedRecognition):
@@ -89,7 +89,8 @@ class MoESpeakerRecognition(CheckedRecognition):
         Returns
         -------
         np.ndarray
-            Mean of the unit embeddings, length 1, [D] float32.
+            Mean of the unit embeddings [D] float32; its length, at most 1,
+            says how alike they are, and belongs to it.
 
         Raises
         ------
@@ -142,16 +143,18 @@ class MoESpeakerRecognition(CheckedRecognition):
         return pick(names, embeddings, voice, *settings)
 
     def enrolled(self, name, value, accept):
-        """An embedding of length 1 from a gallery's embedding or files."""
+        """An embedding from a gallery's embedding or files."""
         if not isinstance(value, np.ndarray):
             return self.enrol(value, accept)
         wanted = self.mods.embedding_model.experts.emb_dim
-        if value.shape != (wanted,) or not np.isfinite(value).all():
+        length = np.linalg.norm(value)
+        if value.shape != (wanted,) or not 0 < length < 1.001:
             raise InputError(
-                f"gallery[{name!r}]: embedding of shape {value.shape}; give "
-                f"[{wanted}] finite numbers, as enrol returns"
+                f"gallery[{name!r}]: embedding of shape {value.shape} and "
+                f"length {length:.3g}; give [{wanted}] numbers of a length up "
+                "to 1, as enrol returns"
             )
-        return unit(value)
+        return value
 
     def encode_files(self, paths, batch_size=8):
         """Embeddings of files, of any rates and lengths.

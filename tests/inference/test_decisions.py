@@ -20,7 +20,9 @@ GOOD = Quality(3.0, -20.0, 40.0, 2.0, 0.0, 0.0)
 
 def voice(angle, path="a.wav", **faults):
     embedding = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)
-    return Voice(path, GOOD, faults, embedding, np.array([0.25, 0.75]))
+    return Voice(
+        path, GOOD, faults, embedding, np.array([0.25, 0.75123], np.float32)
+    )
 
 
 def silent(path="quiet.wav"):
@@ -41,10 +43,28 @@ def test_score_at_the_threshold_is_the_same_speaker():
     assert found.score == 1.0 and found.same_speaker is True
 
 
-def test_several_enrolments_count_as_their_mean():
-    found = decide([voice(-0.2), voice(0.8)], voice(0.3), LEARNT)
-    assert found.score == pytest.approx(1.0)
+def test_several_enrolments_have_the_mean_of_their_scores_and_llrs():
+    pair = [voice(-0.2), voice(0.8)]
+    found = decide(pair, voice(0.1), LEARNT)
+    alone = [decide([one], voice(0.1), LEARNT) for one in pair]
+    assert found.score == pytest.approx(np.mean([d.score for d in alone]))
+    assert found.llr == pytest.approx(np.mean([d.llr for d in alone]))
     assert [v.path for v in found.enrol] == ["a.wav", "a.wav"]
+
+
+def test_more_enrolments_raise_no_more_false_alarms():
+    rng = np.random.default_rng(0)
+    speaker = rng.normal(size=(400, 1, 16)) + rng.normal(size=(1, 1, 16))
+    rows = speaker + rng.normal(size=(400, 6, 16))  # of a cone, as voices are
+    rows /= np.linalg.norm(rows, axis=2, keepdims=True)
+    voices = [[Voice("", GOOD, {}, row) for row in own] for own in rows]
+
+    def false_alarms(n):
+        pairs = zip(voices, voices[1:])
+        return [decide(a[:n], b[-1], LEARNT).same_speaker for a, b in pairs]
+
+    one, five = np.mean(false_alarms(1)), np.mean(false_alarms(5))
+    assert 0.05 < one and five < one
 
 
 @pytest.mark.parametrize("side", ["enrol", "test"])
@@ -85,6 +105,6 @@ def test_faults_that_there_are_not_are_refused(accept):
 def test_decision_is_plain_json():
     found = decide([voice(0.0)], voice(0.1), LEARNT).to_dict()
     plain = json.loads(json.dumps(found))
-    assert plain["test"]["experts"] == [0.25, 0.75]
+    assert plain["test"]["experts"] == [0.25, 0.7512]
     assert plain["enrol"][0]["quality"]["duration_s"] == 3.0
     assert plain["same_speaker"] is True and "embedding" not in plain["test"]
