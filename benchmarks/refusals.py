@@ -6,7 +6,8 @@
  * quality is measured as MoESpeakerRecognition does, on every file of the
    small speech pack; no model is needed
  * spoilt copies of some 300 of the files: white noise, 8 kHz, telephone
-   (8 kHz, mu-law), clipping at a half, a third and a fifth of the peak
+   (8 kHz, mu-law and GSM), clipping at a half, a third and a fifth of the peak
+ * and as much noise without any speech, white and falling as of wind
  * a table is printed: share of files with any fault, and with each
 
 Authors
@@ -40,6 +41,19 @@ def noisy(wav, snr_db):
     return wav + noise.astype(np.float32) * 10 ** (-snr_db / 20)
 
 
+def noise_alone(wav, power):
+    """Noise as long as the sound, its level falling by 3 dB x power an octave.
+
+    Swelling and fading, since noise at one level is told by that alone.
+    """
+    rng = np.random.default_rng(len(wav))
+    bins = np.arange(len(wav) // 2 + 1).clip(1)
+    spectrum = np.fft.rfft(rng.normal(size=len(wav))) / bins ** (power / 2)
+    noise = np.fft.irfft(spectrum, len(wav))
+    swell = 1.1 + np.sin(2 * np.pi * 3 * np.arange(len(wav)) / RATE)
+    return (0.1 * noise / noise.std() * swell).astype(np.float32)
+
+
 def resampled(wav, subtype):
     """The sound through a file of 8 kHz."""
     low = AudioNormalizer(8000)(torch.from_numpy(wav), RATE)
@@ -61,9 +75,13 @@ SPOILT = {
     "white noise, 0 dB": lambda wav: noisy(wav, 0),
     "8 kHz": lambda wav: resampled(wav, "FLOAT"),
     "8 kHz, mu-law": lambda wav: resampled(wav, "ULAW"),
+    "8 kHz, GSM": lambda wav: resampled(wav, "GSM610"),
     "clipped at 1/2": lambda wav: clipped(wav, 2),
     "clipped at 1/3": lambda wav: clipped(wav, 3),
     "clipped at 1/5": lambda wav: clipped(wav, 5),
+    "white noise alone": lambda wav: noise_alone(wav, 0),
+    "pink noise alone": lambda wav: noise_alone(wav, 1),
+    "brown noise alone": lambda wav: noise_alone(wav, 2),
 }
 
 

@@ -34,3 +34,19 @@ def test_every_bad_batch_is_a_typed_error(encoder):
         found = bad_input.outcome(call, wavs, lens)
         assert re.match(KINDS, found), (case, found)
         assert found.startswith("InputError") == (case not in GOOD), case
+
+
+def test_stock_network_takes_lengths_that_cannot_be():
+    call = bad_input.on_batch(bad_input.own_network())
+    cases = {case: given for case, *given in bad_input.batch_cases()}
+    for case in ("wav_lens > 1", "wav_lens in samples"):
+        assert re.match(r"1.000 True, ", bad_input.outcome(call, *cases[case]))
+
+
+def test_tables_have_a_row_for_each_case(encoder, monkeypatch):
+    monkeypatch.setattr(bad_input, "own_network", lambda: encoder)
+    files = list(bad_input.file_table(encoder, encoder))
+    batches = list(bad_input.batch_table(encoder, encoder))
+    assert len(batches) == 2 + len(list(bad_input.batch_cases()))
+    assert {line.count(" | ") for line in files[2:]} == {2}
+    assert {line.count(" | ") for line in batches[2:]} == {3}

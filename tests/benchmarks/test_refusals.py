@@ -28,6 +28,15 @@ def test_clipping_cuts_at_the_share_of_the_peak(wav):
     assert np.abs(cut).max() == pytest.approx(np.abs(wav).max() / 5)
 
 
+@pytest.mark.parametrize("power", [0, 1, 2])
+def test_noise_alone_falls_with_frequency_and_is_refused(wav, power):
+    noise = refusals.noise_alone(wav, power)
+    spectrum = np.abs(np.fft.rfft(noise)) ** 2
+    low, high = spectrum[1000:2000].mean(), spectrum[2000:4000].mean()
+    assert 10 * np.log10(low / high) == pytest.approx(3 * power, abs=1)
+    assert refusals.row("noise", [noise]).split(" | ")[2] == "100.00"
+
+
 @pytest.mark.parametrize("subtype", ["FLOAT", "ULAW"])
 def test_a_file_of_8_khz_keeps_length_and_lower_half(wav, subtype):
     found = refusals.resampled(wav, subtype)
