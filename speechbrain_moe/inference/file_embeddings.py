@@ -167,7 +167,6 @@ def describe_wavs(encoder, wavs, batch_size=1):
     return rows
 
 
-@torch.no_grad()
 def describe_batch(encoder, wavs):
     """Embed one batch.
 
@@ -188,19 +187,43 @@ def describe_batch(encoder, wavs):
     PackageError
         If the model is no MoEECAPA.
     """
-    model = encoder.mods.embedding_model.eval()
+    model = encoder.mods.embedding_model
     if not isinstance(model, MoEECAPA):
         raise PackageError(
             f"the embedding_model is a {type(model).__name__}: quality is "
             "told by a MoEECAPA alone"
         )
+    embedding, routing = run_encoder(encoder, wavs)
+    n_samples = torch.tensor([len(wav) for wav in wavs])
+    duration_s = n_samples.double() / encoder.hparams.sample_rate
+    entropy = torch.special.entr(routing.gate_probs).sum(1)
+    found = embedding, duration_s, routing.norm, entropy, routing.agreement
+    return [x.cpu().numpy() for x in found]
+
+
+@torch.no_grad()
+def run_encoder(encoder, wavs):
+    """Embeddings and routing of waveforms, in evaluation mode.
+
+    Arguments
+    ---------
+    encoder : SpeakerRecognition
+        Its embedding model is a MoEECAPA.
+    wavs : list of torch.Tensor
+        Waveforms [S], of any lengths.
+
+    Returns
+    -------
+    torch.Tensor
+        Embeddings of length 1 [B, D].
+    Routing
+        See ``MoEECAPA``.
+    """
     n_samples = torch.tensor([len(wav) for wav in wavs])
     batch = pad_sequence(wavs, batch_first=True).to(encoder.device)
     lens = (n_samples / batch.shape[1]).to(encoder.device)
     feats = encoder.mods.compute_features(batch)
     feats = encoder.mods.mean_var_norm(feats, lens)
+    model = encoder.mods.embedding_model.eval()
     embedding, routing = model(feats, lens, return_routing=True)
-    entropy = torch.special.entr(routing.gate_probs).sum(1)
-    duration_s = n_samples.double() / encoder.hparams.sample_rate
-    found = embedding[:, 0], duration_s, routing.norm, entropy
-    return [x.cpu().numpy() for x in (*found, routing.agreement)]
+    return embedding[:, 0], routing

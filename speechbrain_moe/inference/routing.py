@@ -19,10 +19,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from speechbrain_moe.audio import read_audio
-from speechbrain_moe.errors import AudioError, PackageError
+from speechbrain_moe.errors import PackageError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.extract import MIN_DURATION_S
+from speechbrain_moe.inference.extract import read_utterance
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
 
 MAX_SNR_DB = 60.0  # digital silence between words has no level to measure
@@ -97,12 +96,7 @@ def routing_of_file(encoder, path):
         If the file cannot be used or is shorter than 0.1 s.
     """
     rate = encoder.hparams.sample_rate
-    wav = read_audio(path, rate)
-    if len(wav) < MIN_DURATION_S * rate:
-        raise AudioError(
-            f"{path}: lasts {len(wav) / rate:.3f} s, shorter than "
-            f"{MIN_DURATION_S} s; leave it out"
-        )
+    wav = read_utterance(path, rate)
     model = encoder.mods.embedding_model.eval()
     with torch.no_grad():
         feats = encoder.mods.compute_features(wav[None].to(encoder.device))

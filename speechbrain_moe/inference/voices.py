@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from speechbrain_moe.errors import InputError, PackageError
 from speechbrain_moe.inference.extract import MIN_DURATION_S
+from speechbrain_moe.inference.file_embeddings import run_encoder
 from speechbrain_moe.inference.quality import (
     Quality,
     find_faults,
@@ -146,7 +146,6 @@ def add_windows(encoder, windows, batch_size, sums):
             sums[window.file] = [a + b for a, b in zip(so_far, weighted)]
 
 
-@torch.no_grad()
 def encode_wavs(encoder, wavs):
     """Embeddings [B, D] and weights of all experts [B, A] of waveforms.
 
@@ -162,16 +161,11 @@ def encode_wavs(encoder, wavs):
     embeddings, experts : np.ndarray
         Rows of length 1, and rows that sum to 1, float32.
     """
-    model = encoder.mods.embedding_model.eval()
-    batch = pad_sequence(wavs, batch_first=True).to(encoder.device)
-    n_samples = torch.tensor([len(wav) for wav in wavs])
-    lens = (n_samples / batch.shape[1]).to(encoder.device)
-    feats = encoder.mods.compute_features(batch)
-    feats = encoder.mods.mean_var_norm(feats, lens)
-    embedding, routing = model(feats, lens, return_routing=True)
+    model = encoder.mods.embedding_model
+    embeddings, routing = run_encoder(encoder, wavs)
     n_all = model.n_experts + bool(model.always_on_weight)
     experts = weights_of_all(routing, n_all, model.always_on_weight)
-    return embedding[:, 0].cpu().numpy(), experts.cpu().numpy()
+    return embeddings.cpu().numpy(), experts.cpu().numpy()
 
 
 def make_voice(path, qualities, sums):
