@@ -25,8 +25,7 @@ HOW = """\
 The routing report tells, for a list of trials, the load of each expert, which
 attributes of speech it goes by, and what each expert is worth. It is made by
 
-    speechbrain-moe report <package> --trials <list> --audio <folder> \\
-        --out <folder>
+    speechbrain-moe report --trials <list> --audio <folder> --out <folder>
 
 Drop the `routing.json` that it writes here to read it, or start this page
 with `--report <folder>/routing.json`."""

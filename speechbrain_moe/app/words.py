@@ -32,7 +32,7 @@ STYLE = """
 .answers th, .answers td { padding: 0.2rem 0.6rem; text-align: left; }
 .answers .n { text-align: right; font-variant-numeric: tabular-nums; }
 .answers pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-.answers iframe { width: 100%; height: 80vh; border: 1px solid #888;
+.answers iframe { width: 100%; height: 700px; border: 1px solid #888;
                   background: #fff; }
 """
 

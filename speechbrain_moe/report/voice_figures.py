@@ -49,7 +49,7 @@ def draw_waveform(wav, sample_rate: int) -> bytes:
     wav = np.asarray(wav)
     low, high = outline(wav)
     seconds = np.linspace(0, len(wav) / sample_rate, len(low))
-    figure = new_figure(6.4, 1.5)
+    figure = new_figure(4.6, 1.4)
     axes = figure.add_subplot()
     axes.fill_between(seconds, low, high, color="0.25", linewidth=0.6)
     axes.set_xlim(0, len(wav) / sample_rate)

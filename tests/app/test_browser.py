@@ -245,6 +245,16 @@ def test_experts_of_recordings_are_shown(visit, package, recordings):
     assert all(f"{100 * weight:.1f} %" in cells for weight in weights)
 
 
+def test_report_is_a_page_in_the_page(visit, facts, tmp_path):
+    path = tmp_path / "routing.json"
+    path.write_text(json.dumps(facts))
+    visit.click("role=tab[name='Routing']")
+    visit.set_input_files("#report-file input[type=file]", path)
+    frame = visit.wait_for_selector("#report iframe").content_frame()
+    frame.wait_for_selector("text=EER 12.50 [5.00, 20.00] %")
+    assert "<script>alert(1)</script>" in frame.inner_text("body")
+
+
 def test_markup_in_a_file_name_is_text(visit, recordings, tmp_path):
     path = tmp_path / "${7*7}{{7*7}}<i>.wav"
     shutil.copy(recordings["silence"], path)

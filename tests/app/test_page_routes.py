@@ -25,30 +25,6 @@ def test_number_of_recordings_is_limited(served, recordings):
         assert "give 1 to 20 recordings" in route(served, paths)
 
 
-@pytest.fixture
-def facts():
-    """The least that a report is made of: a model that does not route."""
-    about = {
-        "n_experts": 1,
-        "selection": "soft",
-        "top_k": 1,
-        "always_on_weight": 0.0,
-        "n_files": 4,
-        "n_speakers": 2,
-        "n_targets": 3,
-        "n_nontargets": 3,
-        "model": "<script>alert(1)</script>",
-    }
-    whole = {"estimate": 12.5, "low": 5.0, "high": 20.0}
-    nothing = {"similarity": [[1.0]], "map": None, "examples": []}
-    return {
-        "about": about,
-        "routes": None,
-        "errors": {"whole": whole},
-        **nothing,
-    }
-
-
 def test_report_is_shown_in_a_frame_that_runs_nothing(facts, tmp_path):
     path = tmp_path / "routing.json"
     path.write_text(json.dumps(facts))
