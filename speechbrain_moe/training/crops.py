@@ -1,8 +1,8 @@
 """Crops of utterances to train on, with speaker and teacher.
 
  * a crop is drawn and read per epoch; short files are repeated to fill it
- * a changed speed is a changed voice: it counts as a new speaker, with
-   label = speaker + speed_index * n_speakers, speed 1.0 first
+ * a changed speed or voice counts as a new speaker, with label = speaker +
+   (voice * n_speeds + speed_index) * n_speakers, the recording as it is first
  * speech without a speaker trains by a teacher alone: its label is -1
  * what is drawn follows from seed, epoch and ID: see draws.py
 
@@ -19,7 +19,11 @@ import torchaudio
 
 from speechbrain_moe.audio import read_audio
 from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.training.changed_voices import ChangedVoices
+from speechbrain_moe.training.sound_list import audio_header
 from speechbrain_moe.training.teacher import teacher_rows
+
+NO_VOICES = ChangedVoices()
 
 
 class CropMaker:
@@ -41,7 +45,9 @@ class CropMaker:
     teacher : Teacher, optional
         What ``read_teacher`` returned.
     paths : iterable of str
-        Every path that will be asked for; needed with a teacher.
+        Every path that will be read; needed with a teacher.
+    voices : ChangedVoices, optional
+        Changed voices, each drawn as often as the recording itself.
 
     Raises
     ------
@@ -58,12 +64,13 @@ class CropMaker:
         draws,
         teacher=None,
         paths=(),
+        voices=NO_VOICES,
     ):
         check_speeds(speeds)
         self.label_encoder = label_encoder
         self.n_samples = round(crop_s * sample_rate)
         self.speeds, self.sample_rate = speeds, sample_rate
-        self.draws, self.teacher = draws, teacher
+        self.draws, self.teacher, self.voices = draws, teacher, voices
         self.items = ["sig", "spk_label"]
         self.known = {}
         if teacher is not None:
@@ -81,7 +88,7 @@ class CropMaker:
         path : str
             Its path, as the teacher and errors know it.
         duration_s : float
-            Its length, in seconds.
+            Its length, in seconds; that of a changed voice is read.
         spk_id : str
             Its speaker; empty if not known.
         file : file, optional
@@ -91,11 +98,11 @@ class CropMaker:
         -------
         list
             ``sig`` (waveform of crop_s) and ``spk_label`` (int, 0 ..
-            n_speakers * len(speeds) - 1; -1 without a speaker). With a
-            teacher also ``teacher`` (embedding of the whole utterance
-            [teacher_dim], zeros without one) and ``has_teacher`` (bool):
-            False where the file has no row, or the speed made it another
-            voice.
+            n_speakers * len(speeds) * (1 + n_voices) - 1; -1 without a
+            speaker). With a teacher also ``teacher`` (embedding of the whole
+            file [teacher_dim], zeros without one) and ``has_teacher``
+            (bool): False where the file has no row, or the speed made it
+            another voice.
 
         Raises
         ------
@@ -103,9 +110,14 @@ class CropMaker:
             If the file cannot be used; the message names it.
         """
         generator = self.draws.of(name)
-        i = 0
+        voice = i = 0
+        if self.voices.n_voices:
+            voice = draw(1 + self.voices.n_voices, generator)
+        if voice:
+            path = self.voices.paths(path, spk_id)[voice]
+            duration_s = audio_header(path, self.sample_rate).duration
         if spk_id:
-            i = int(torch.randint(len(self.speeds), (1,), generator=generator))
+            i = draw(len(self.speeds), generator)
         wav = random_crop(
             path if file is None else file,
             int(duration_s * self.sample_rate),
@@ -114,7 +126,8 @@ class CropMaker:
             generator,
         )
         wav = fill(change_speed(wav, self.speeds[i]), self.n_samples)
-        item = [wav, speaker_label(self.label_encoder, spk_id, i)]
+        copy_index = voice * len(self.speeds) + i
+        item = [wav, speaker_label(self.label_encoder, spk_id, copy_index)]
         return item if self.teacher is None else item + self._taught(path, i)
 
     def _taught(self, path, speed_index):
@@ -123,6 +136,11 @@ class CropMaker:
         if row is None:
             return [self.unknown, False]
         return [torch.tensor(self.teacher.embeddings[row]), True]
+
+
+def draw(n, generator=None):
+    """A whole number from 0 to n - 1, each equally often."""
+    return int(torch.randint(n, (1,), generator=generator))
 
 
 def random_crop(path, n_available, n_samples, sample_rate, generator=None):
@@ -152,7 +170,7 @@ def random_crop(path, n_available, n_samples, sample_rate, generator=None):
         If the file cannot be used; the message names it.
     """
     slack = max(0, n_available - n_samples)
-    start = int(torch.randint(slack + 1, (1,), generator=generator))
+    start = draw(slack + 1, generator)
     return fill(read_audio(path, sample_rate, start, n_samples), n_samples)
 
 
@@ -203,8 +221,8 @@ def fill(wav, n_samples):
     return wav.repeat(math.ceil(n_samples / len(wav)))[:n_samples]
 
 
-def speaker_label(label_encoder, spk_id, speed_index):
-    """Number of a speaker at a speed.
+def speaker_label(label_encoder, spk_id, copy_index):
+    """Number of a speaker, as recorded or changed.
 
     Arguments
     ---------
@@ -212,13 +230,14 @@ def speaker_label(label_encoder, spk_id, speed_index):
         Holds the speakers.
     spk_id : str
         The speaker; empty if not known.
-    speed_index : int
-        Place of the speed in its list.
+    copy_index : int
+        Which speed of which voice: voice * n_speeds + place of the speed; 0
+        is the recording as it is.
 
     Returns
     -------
     int
-        speaker + speed_index * n_speakers, or -1 if not known.
+        speaker + copy_index * n_speakers, or -1 if not known.
 
     Example
     -------
@@ -232,7 +251,7 @@ def speaker_label(label_encoder, spk_id, speed_index):
     if not spk_id:
         return -1
     label = label_encoder.encode_label(spk_id)
-    return label + speed_index * len(label_encoder)
+    return label + copy_index * len(label_encoder)
 
 
 def check_speeds(speeds):

@@ -21,6 +21,7 @@ SPLIT_KEYS = (
     "batch_size",
     "seed",
     "speeds",
+    "n_voices",
     "n_dev_speakers",
     "min_duration_s",
 )
@@ -201,6 +202,7 @@ def check_same_model(settings):
     if not before.is_file():
         return
     before = read_yaml(before)
+    before.setdefault("n_voices", 0)  # trainings of before there were any
     plain = (bool, int, float, str, list, type(None))
     fixed = [
         key
@@ -243,8 +245,9 @@ def count_data(settings, overrides, teacher=None, n_processes=1):
     -------
     dict
         The settings, with ``speakers`` (sorted list), n_speakers (classes:
-        speakers x speeds), steps_per_epoch (unlabelled utterances count as
-        others do) and teacher_dim (0 without a teacher).
+        speakers x speeds x voices, the recording's own included),
+        steps_per_epoch (unlabelled utterances count as others do) and
+        teacher_dim (0 without a teacher).
     dict
         The overrides, with the three numbers.
 
@@ -266,8 +269,9 @@ def count_data(settings, overrides, teacher=None, n_processes=1):
             "choose a smaller batch_size or give more data"
         )
     speakers = sorted(table.spk_id.unique())
+    n_copies = len(settings["speeds"]) * (1 + settings["n_voices"])
     counted = {
-        "n_speakers": len(speakers) * len(settings["speeds"]),
+        "n_speakers": len(speakers) * n_copies,
         "steps_per_epoch": steps,
         "teacher_dim": 0 if teacher is None else teacher.embeddings.shape[1],
     }

@@ -12,6 +12,7 @@ import math
 from pathlib import Path
 
 from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.training.changed_voices import check_voices
 from speechbrain_moe.training.crops import check_speeds
 
 WHOLE = {
@@ -38,6 +39,7 @@ WHOLE = {
     "balance_window": 1,
     "n_subcentres": 1,
     "n_hard_speakers": 0,
+    "n_voices": 0,
 }
 NUMBERS = {
     "crop_s": (0.1, 600),
@@ -74,6 +76,7 @@ FOLDERS = ("train_folder", "output_folder", "package_folder")
 SOURCES = (
     "teacher_embeddings",
     "unlabelled_folder",
+    "voices_folder",
     "init_from",
     "finetune_from",
     "shards",
@@ -117,6 +120,7 @@ def check_values(settings):
             refuse(key, value, "a list of whole numbers of 1 or more")
     check_paths(settings)
     check_teaching(settings)
+    check_voices(settings)
     check_effect(settings)
     check_lists(settings)
 

@@ -6,7 +6,13 @@ import pytest
 import torch
 import train
 from safetensors.torch import load_file
-from tiny_corpus import arguments, teaching_of, write_corpus, write_teaching
+from tiny_corpus import (
+    arguments,
+    teaching_of,
+    voices_of,
+    write_corpus,
+    write_teaching,
+)
 
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.training.data import read_table
@@ -35,7 +41,7 @@ def taught(small_yaml, tmp_path_factory):
     folder = write_corpus(tmp_path_factory.mktemp("taught"))
     out = folder / "out"
     write_teaching(folder)
-    teaching = teaching_of(folder)
+    teaching = teaching_of(folder) | voices_of(folder)
     train.main(arguments(small_yaml, folder, out, **OPTIONS, **teaching))
     return out
 
@@ -44,7 +50,7 @@ def taught(small_yaml, tmp_path_factory):
 def checkpoint(taught):
     """State of each part in the only checkpoint."""
     (folder,) = (taught / "save").glob("CKPT*")
-    names = ("distillation", "load_window", "embedding_model")
+    names = ("distillation", "load_window", "embedding_model", "classifier")
     return {name: torch.load(folder / f"{name}.ckpt") for name in names}
 
 
@@ -86,6 +92,28 @@ def test_package_shares_blocks_and_has_the_always_on_expert(taught):
     assert kept == [True, False, False, False, False]
 
 
+def test_each_voice_at_each_speed_has_centres_in_the_training_alone(
+    taught, checkpoint
+):
+    n_classes = 6 * 3 * 2  # speakers, speeds, voices
+    settings = read_yaml(taught / "hyperparams.yaml")
+    assert settings["n_speakers"] == n_classes
+    assert checkpoint["classifier"]["weight"].shape[0] == 3 * n_classes
+    state = load_file(taught / "package/classifier.safetensors")
+    assert state["weight"].shape[0] == 3 * 6
+
+
+def test_a_missing_voice_stops_before_the_training(
+    taught, small_yaml, tmp_path
+):
+    changes = voices_of(tmp_path / "gone") | OPTIONS
+    given = arguments(small_yaml, taught.parent, tmp_path / "out", **changes)
+    wanted = "gone/heard/dev/v1/.*no such file.*change_voices.py"
+    with pytest.raises(train.InputError, match=wanted):
+        train.main(given)
+    assert not list((tmp_path / "out").rglob("CKPT*"))
+
+
 def test_route_stability_is_logged_as_a_share(taught):
     for name in ("noise", "crop"):
         assert 0 <= float(logged(taught, f"route_stays_in_{name}")) <= 1
@@ -94,7 +122,8 @@ def test_route_stability_is_logged_as_a_share(taught):
 def test_a_teacher_does_not_come_into_a_training_without(
     taught, small_yaml, tmp_path
 ):
-    given = arguments(small_yaml, taught.parent, taught, **OPTIONS)
+    changes = OPTIONS | voices_of(taught.parent)
+    given = arguments(small_yaml, taught.parent, taught, **changes)
     with pytest.raises(train.InputError, match="with teacher_embeddings"):
         train.main(given)
 
@@ -103,7 +132,7 @@ def test_a_resumed_training_is_not_started_from_elsewhere(
     taught, small_yaml, tmp_path
 ):
     before = load_file(taught / "package/embedding_model.safetensors")
-    teaching = teaching_of(taught.parent)
+    teaching = teaching_of(taught.parent) | voices_of(taught.parent)
     given = arguments(
         small_yaml,
         taught.parent,

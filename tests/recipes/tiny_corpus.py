@@ -6,7 +6,7 @@ around that pitch. Enough to train on for a few steps, nothing more.
 
 import numpy as np
 import soundfile
-from scipy.signal import lfilter
+from scipy.signal import lfilter, resample_poly
 
 RATE = 16000
 TINY = {
@@ -58,17 +58,35 @@ def write_corpus(folder, n_train=8, n_test=3, n_utterances=5, seed=0):
     return folder
 
 
-def write_teaching(folder, seed=1):
-    """Write <folder>/unlabelled/*.wav and a teacher of it and of dev.
+def write_voices(folder):
+    """Write <folder>/heard: dev and unlabelled once more, played faster."""
+    for part in ("dev", "unlabelled"):
+        for file in (folder / part).rglob("*.wav"):
+            wav, _ = soundfile.read(file)
+            place = folder / "heard" / part / "v1"
+            voice = place / file.relative_to(folder / part)
+            voice.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(voice, resample_poly(wav, 10, 11), RATE)
 
-    The teacher knows all but one of six unlabelled files.
+
+def voices_of(folder):
+    """Settings for what ``write_voices`` wrote."""
+    return {"n_voices": 1, "voices_folder": folder / "heard"}
+
+
+def write_teaching(folder, seed=1):
+    """Write <folder>/unlabelled/*.wav, voices of it and of dev, a teacher.
+
+    The teacher knows all but one of six unlabelled files, and all voices.
     """
     rng = np.random.default_rng(seed)
     (folder / "unlabelled").mkdir()
     for j in range(6):
         wav = buzz(rng, rng.uniform(80, 250), (500, 1500, 2500), 1.2)
         soundfile.write(folder / f"unlabelled/{j}.wav", wav, RATE)
-    files = [*folder.rglob("dev/**/*.wav"), *folder.rglob("unlabelled/*.wav")]
+    write_voices(folder)
+    parts = ("dev", "unlabelled", "heard")
+    files = [f for part in parts for f in (folder / part).rglob("*.wav")]
     paths = sorted(str(file.relative_to(folder)) for file in files)[:-1]
     np.savez(
         folder / "meta/teacher.npz",

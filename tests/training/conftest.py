@@ -8,6 +8,7 @@ import soundfile
 from shard_files import write_files, write_shards
 from speechbrain.dataio.encoder import CategoricalEncoder
 
+from speechbrain_moe.training.changed_voices import ChangedVoices
 from speechbrain_moe.training.crops import CropMaker
 from speechbrain_moe.training.data import train_dataset, training_rows
 from speechbrain_moe.training.draws import Draws
@@ -32,6 +33,23 @@ def speech(tmp_path):
     return tmp_path
 
 
+def write_tone(path, hz, n_samples):
+    """A sine of one frequency, for a voice."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time = np.arange(n_samples) / 16000
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * hz * time), 16000)
+
+
+@pytest.fixture
+def voices(speech):
+    """Two changed voices of each file: tones of 2 and 3 kHz, 2.5 s."""
+    for k in (1, 2):
+        for name in N_SAMPLES:
+            path = speech / f"heard/{speech.name}/v{k}/{name}.wav"
+            write_tone(path, 1000 * (k + 1), 40000)
+    return ChangedVoices(2, str(speech / "heard"), str(speech), str(speech))
+
+
 @pytest.fixture
 def labels():
     encoder = CategoricalEncoder()
@@ -54,9 +72,10 @@ def draws():
 
 @pytest.fixture
 def make_crop(labels, draws):
-    def make(speeds=(1.0,), crop_s=1.0, teacher=None, paths=()):
+    def make(speeds=(1.0,), crop_s=1.0, teacher=None, paths=(), voices=None):
+        more = {} if voices is None else {"voices": voices}
         return CropMaker(
-            labels, crop_s, list(speeds), 16000, draws, teacher, paths
+            labels, crop_s, list(speeds), 16000, draws, teacher, paths, **more
         )
 
     return make
@@ -66,10 +85,13 @@ def make_crop(labels, draws):
 def crops(speech, make_crop):
     """Dataset of the three files, and of more rows."""
 
-    def make(speeds=(1.0,), crop_s=1.0, teacher=None, more=None):
+    def make(speeds=(1.0,), crop_s=1.0, teacher=None, more=None, voices=None):
         rows = training_rows(speech / "train.csv", speech) | (more or {})
         paths = [row["path"] for row in rows.values()]
-        return train_dataset(rows, make_crop(speeds, crop_s, teacher, paths))
+        if voices is not None:
+            paths = [p for path in paths for p in voices.paths(path, "x")]
+        make = make_crop(speeds, crop_s, teacher, paths, voices)
+        return train_dataset(rows, make)
 
     return make
 

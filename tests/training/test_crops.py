@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import soundfile
@@ -10,6 +12,7 @@ from speechbrain_moe.training.crops import (
     fill,
     random_crop,
 )
+from speechbrain_moe.training.teacher import Teacher
 
 SPEEDS = [1.0, 0.9, 1.1]
 
@@ -155,3 +158,113 @@ def test_an_open_file_gives_the_crop_of_its_path(speech, make_crop):
         opened = make("long", path, 2.5, "007", file)
     wanted = make("long", path, 2.5, "007")
     assert torch.equal(opened[0], wanted[0]) and opened[1] == wanted[1]
+
+
+def heard_hz(item):
+    """The strongest frequency of an item of 1 s."""
+    return int(np.abs(np.fft.rfft(item["sig"].numpy())).argmax())
+
+
+def test_each_speed_of_each_voice_is_a_speaker_with_a_sound_of_its_own(
+    speech, crops, draws, voices
+):
+    """Label = speaker + (voice * n_speeds + speed) * n_speakers."""
+    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(40000) / 16000)
+    soundfile.write(speech / "long.wav", tone, 16000)
+    dataset, found = crops([1.0, 1.1], voices=voices), {}
+    for draws.epoch in range(1, 61):
+        item = dataset[0]
+        found[item["spk_label"]] = heard_hz(item)
+    wanted = {0: 1000, 3: 1100, 6: 2000, 9: 2200, 12: 3000, 15: 3300}
+    assert found == {k: pytest.approx(hz, abs=2) for k, hz in wanted.items()}
+
+
+def test_recording_and_voices_are_drawn_equally_often(crops, draws, voices):
+    dataset, drawn = crops(crop_s=0.1, voices=voices), []
+    for draws.epoch in range(1, 301):
+        drawn.append(dataset[0]["spk_label"] // 3)
+    shares = np.bincount(drawn, minlength=3) / 300
+    assert np.allclose(shares, 1 / 3, atol=0.09)
+
+
+def test_a_drawn_voice_comes_again_in_the_same_epoch(crops, draws, voices):
+    first, second = (crops(SPEEDS, voices=voices) for _ in range(2))
+    for draws.epoch in range(1, 11):
+        for one, other in zip(first, second):
+            assert one["spk_label"] == other["spk_label"]
+            assert torch.equal(one["sig"], other["sig"])
+
+
+def test_without_voices_speed_and_start_are_all_that_is_drawn(crops, draws):
+    item = crops(SPEEDS, crop_s=0.1)[0]
+    generator = draws.of("long")
+    speed = SPEEDS[int(torch.randint(3, (1,), generator=generator))]
+    n_read = math.ceil(1600 * speed)
+    path = crops().data["long"]["path"]
+    wav = random_crop(path, 40000, n_read, 16000, generator)
+    assert item["spk_label"] == 3 * SPEEDS.index(speed)
+    assert torch.equal(item["sig"], change_speed(wav, speed)[:1600])
+
+
+def test_a_voice_is_read_as_far_as_its_own_file_goes(
+    speech, crops, draws, voices
+):
+    """The recording has 5 000 samples, the voice 40 000."""
+    ramp = np.arange(40000) / 40000
+    for k in (1, 2):
+        path = speech / f"heard/{speech.name}/v{k}/short.wav"
+        soundfile.write(path, ramp, 16000)
+    dataset, starts = crops(crop_s=0.1, voices=voices), []
+    for draws.epoch in range(1, 41):
+        item = dataset[1]
+        if item["spk_label"] > 2:
+            starts.append(item["sig"][0].item())
+    assert max(starts) > 0.6
+
+
+def test_a_voice_has_the_teachers_row_of_its_own_file(
+    speech, crops, draws, voices
+):
+    ends = [("v1", "long.wav"), ("v2", "long.wav"), (speech.name, "long.wav")]
+    rows = {end: i for i, end in enumerate(ends)}
+    teacher = Teacher(rows, np.eye(3, dtype=np.float32))
+    dataset, found = crops(teacher=teacher, voices=voices), {}
+    for draws.epoch in range(1, 31):
+        item = dataset[0]
+        assert item["has_teacher"]
+        found[item["spk_label"]] = int(item["teacher"].argmax())
+    assert found == {0: 2, 3: 0, 6: 1}
+
+
+def test_a_voice_at_another_speed_has_no_teacher(speech, crops, draws, voices):
+    teacher = Teacher({("v1", "long.wav"): 0}, np.ones((1, 1), np.float32))
+    dataset, seen = crops([1.0, 1.1], teacher=teacher, voices=voices), set()
+    for draws.epoch in range(1, 61):
+        item = dataset[0]
+        assert item["has_teacher"] == (item["spk_label"] == 6)
+        seen.add(item["spk_label"])
+    assert seen == {0, 3, 6, 9, 12, 15}
+
+
+def test_unlabelled_speech_is_heard_in_its_voices_without_a_label(
+    speech, crops, draws, voices
+):
+    row = {"path": str(speech / "long.wav"), "duration_s": 2.5, "spk_id": ""}
+    (speech / "train.csv").write_text("ID,path,spk_id,duration_s\n")
+    dataset, found = crops(SPEEDS, more={"u": row}, voices=voices), set()
+    for draws.epoch in range(1, 31):
+        item = dataset[0]
+        assert item["spk_label"] == -1
+        found.add(heard_hz(item))
+    assert {2000, 3000} < found
+
+
+def test_a_voice_that_cannot_be_read_is_refused_by_name(
+    speech, crops, draws, voices
+):
+    for k in (1, 2):
+        (speech / f"heard/{speech.name}/v{k}/long.wav").write_text("no audio")
+    dataset = crops(voices=voices)
+    with pytest.raises(AudioError, match="v[12]/long.wav cannot be read"):
+        for draws.epoch in range(1, 21):
+            dataset[0]

@@ -19,6 +19,8 @@ save_folder: {save_folder}
 n_epochs: 3
 batch_size: 4
 speeds: [1.0, 0.9, 1.1]
+n_voices: 0
+voices_folder: null
 margin_epochs: [0, 0]
 n_speakers: 0
 steps_per_epoch: 0
@@ -121,6 +123,16 @@ def test_speakers_steps_and_classes_are_counted(count):
     }
 
 
+def test_each_changed_voice_counts_as_another_speaker(count):
+    settings, _ = count(n_rows=11, n_voices=2, voices_folder="heard")
+    assert (settings["n_speakers"], settings["steps_per_epoch"]) == (27, 2)
+
+
+def test_voices_without_a_folder_are_refused(read):
+    with pytest.raises(HyperparameterError, match="n_voices is 2 and voices_f"):
+        read(n_voices=2)
+
+
 def write_unlabelled(folder, rows):
     lines = ["ID,path,spk_id,duration_s", *rows]
     (folder / "unlabelled.csv").write_text("\n".join(lines) + "\n")
@@ -192,6 +204,7 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
         "output_folder": str(tmp_path),
         "seed": 1,
         "speeds": [1.0],
+        "n_voices": 0,
         "n_dev_speakers": 2,
         "min_duration_s": 1.0,
         "n_speakers": 0,
@@ -205,12 +218,15 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
     check_same_model(settings)
     with pytest.raises(HyperparameterError, match="with top_k 2, now it is 1"):
         check_same_model({**settings, "top_k": 1})
+    with pytest.raises(HyperparameterError, match="n_voices 0, now it is 3"):
+        check_same_model({**settings, "n_voices": 3})
 
 
 @pytest.mark.parametrize("key", ["teacher_embeddings", "unlabelled_folder"])
 def test_a_source_may_move_but_not_come_or_go(tmp_path, key):
     settings = {"output_folder": str(tmp_path), "model": {}, "seed": 1}
     settings |= {"speeds": [1.0], "n_dev_speakers": 2, "min_duration_s": 1.0}
+    settings["n_voices"] = 0
     held = "seed: 1\nspeeds: [1.0]\nn_dev_speakers: 2\nmin_duration_s: 1.0\n"
     (tmp_path / "hyperparams.yaml").write_text(f"{held}{key}: here\n")
     check_same_model({**settings, key: "there"})

@@ -9,12 +9,12 @@ Authors
 """
 
 import torch.distributed as dist
+from training_lists import find_voices, read_rows, train_lists
 
 from speechbrain_moe.checkpoints import count_processes
 from speechbrain_moe.training.crops import CropMaker
 from speechbrain_moe.training.data import (
     train_dataset,
-    training_rows,
     utterance_dataset,
 )
 from speechbrain_moe.training.draws import Draws
@@ -44,13 +44,8 @@ def make_train(brain, settings, teacher):
     InputError
         If a list, a shard or the teacher does not fit.
     """
-    folders = {"train": settings["train_folder"]}
-    if settings["unlabelled_folder"] is not None:
-        folders["unlabelled"] = settings["unlabelled_folder"]
-    lists = [f"{settings['save_folder']}/{name}.csv" for name in folders]
-    rows = {}
-    for path, folder in zip(lists, folders.values()):
-        rows |= training_rows(path, folder)
+    lists = train_lists(settings)
+    rows, voices = read_rows(lists), find_voices(settings)
     brain.draws = Draws(settings["seed"])
     make_crop = CropMaker(
         brain.hparams.label_encoder,
@@ -59,12 +54,17 @@ def make_train(brain, settings, teacher):
         settings["sample_rate"],
         brain.draws,
         teacher,
-        [row["path"] for row in rows.values()],
+        [
+            path
+            for row in rows.values()
+            for path in voices.paths(row["path"], row["spk_id"])
+        ],
+        voices,
     )
     if settings["shards"] is None:
         return train_dataset(rows, make_crop)
     dataset = ShardDataset(
-        read_index(settings["shards"], lists),
+        read_index(settings["shards"], [*lists]),
         make_crop,
         settings["batch_size"],
         settings["train_folder"],

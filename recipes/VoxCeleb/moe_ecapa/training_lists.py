@@ -19,7 +19,11 @@ from speechbrain_moe.scoring.trials import (
     check_trial_files,
     read_trials,
 )
-from speechbrain_moe.training.data import read_table
+from speechbrain_moe.training.changed_voices import (
+    ChangedVoices,
+    check_files,
+)
+from speechbrain_moe.training.data import read_table, training_rows
 from speechbrain_moe.training.noises import prepare_noises
 from speechbrain_moe.training.rooms import prepare_rooms
 from speechbrain_moe.training.teacher import read_teacher
@@ -51,6 +55,33 @@ def find_teacher(settings):
     return read_teacher(settings["teacher_embeddings"], tested)
 
 
+def find_voices(settings):
+    """Where the changed voices of recordings are."""
+    return ChangedVoices(
+        settings["n_voices"],
+        settings["voices_folder"],
+        settings["train_folder"],
+        settings["unlabelled_folder"],
+    )
+
+
+def train_lists(settings):
+    """Folder of the audio, by the path of each list to train on."""
+    names = {"train": settings["train_folder"]}
+    if settings["unlabelled_folder"] is not None:
+        names["unlabelled"] = settings["unlabelled_folder"]
+    save_folder = settings["save_folder"]
+    return {f"{save_folder}/{name}.csv": f for name, f in names.items()}
+
+
+def read_rows(lists):
+    """Rows by ID of what ``train_lists`` returned."""
+    rows = {}
+    for path, folder in lists.items():
+        rows |= training_rows(path, folder)
+    return rows
+
+
 def prepare(settings, teacher):
     """Write the lists, noises and rooms that training reads."""
     lists = trial_lists(settings)
@@ -78,6 +109,10 @@ def prepare(settings, teacher):
             settings["min_duration_s"],
             settings["sample_rate"],
         )
+    voices = find_voices(settings)
+    if voices.n_voices:
+        rows = read_rows(train_lists(settings))
+        check_files(voices, rows.values(), teacher)
     prepare_augmentation(settings)
 
 

@@ -1,0 +1,146 @@
+"""Recordings in other voices, each of which is a speaker of its own.
+
+ * voice k of <folder>/<path>.<suffix> is the file
+   <voices_folder>/<folder's name>/v<k>/<path>.wav, as the recipe's
+   change_voices.py writes it; voice 0 is the recording
+ * speech without a speaker has its voices too, for a teacher to tell apart
+ * files that are lacking are found before the training begins
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.training.teacher import teacher_rows
+
+
+class ChangedVoices(NamedTuple):
+    """Where the changed voices of recordings are.
+
+    Arguments
+    ---------
+    n_voices : int
+        Changed voices of each recording; 0: the recordings alone.
+    folder : str
+        The yaml's voices_folder.
+    train_folder : str
+        Folder of the recordings with a speaker.
+    unlabelled_folder : str, optional
+        Folder of those without.
+    """
+
+    n_voices: int = 0
+    folder: str = ""
+    train_folder: str = ""
+    unlabelled_folder: str | None = None
+
+    def paths(self, path, spk_id):
+        """Files of a recording, by voice.
+
+        Arguments
+        ---------
+        path : str
+            The recording, below its folder.
+        spk_id : str
+            Its speaker; empty if not known.
+
+        Returns
+        -------
+        list of str
+            1 + n_voices paths, that of the recording first.
+
+        Example
+        -------
+        >>> voices = ChangedVoices(1, "voices", "data/dev")
+        >>> voices.paths("data/dev/ann/s1/1.flac", "ann")
+        ['data/dev/ann/s1/1.flac', 'voices/dev/v1/ann/s1/1.wav']
+        """
+        if not self.n_voices:
+            return [path]
+        source = self.train_folder if spk_id else self.unlabelled_folder
+        below = Path(path).relative_to(source).with_suffix(".wav")
+        place = Path(self.folder, Path(source).resolve().name)
+        numbers = range(1, self.n_voices + 1)
+        return [path, *(str(place / f"v{k}" / below) for k in numbers)]
+
+
+def check_voices(settings):
+    """Refuse a number of voices without their folder, and the reverse.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by yaml key.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the keys to change.
+
+    Example
+    -------
+    >>> check_voices({"n_voices": 3, "voices_folder": None})
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.HyperparameterError: n_voices is 3 and
+    voices_folder None: give both, or 0 and null
+    """
+    keys = ("n_voices", "voices_folder", "shards")
+    n_voices, folder, shards = map(settings.get, keys)
+    if bool(n_voices) != (folder is not None):
+        raise HyperparameterError(
+            f"n_voices is {n_voices or 0} and voices_folder {folder!r}: give "
+            "both, or 0 and null"
+        )
+    if n_voices and shards is not None:
+        raise HyperparameterError(
+            f"n_voices is {n_voices} and shards {shards!r}: shards hold no "
+            "changed voices, so give shards null, or n_voices 0 and "
+            "voices_folder null"
+        )
+
+
+def check_files(voices, rows, teacher=None):
+    """Refuse to begin without a file, or with one that teaches nothing.
+
+    Arguments
+    ---------
+    voices : ChangedVoices
+        Where the files should be.
+    rows : iterable of dict
+        ``path`` and ``spk_id`` of each recording.
+    teacher : Teacher, optional
+        What ``read_teacher`` returned.
+
+    Raises
+    ------
+    HyperparameterError
+        Names the first file that is missing, or that is of speech without a
+        speaker and not known to the teacher.
+    """
+    unlabelled = []
+    for row in tqdm(rows, desc="voices", disable=None):
+        files = voices.paths(row["path"], row["spk_id"])
+        for file in files[1:]:
+            if not Path(file).is_file():
+                raise HyperparameterError(
+                    f"voices_folder: {file}: no such file, a changed voice of "
+                    f"{files[0]}: make it by change_voices.py"
+                )
+        if not row["spk_id"]:
+            unlabelled += files
+    if not unlabelled:
+        return
+    known = teacher_rows(teacher, unlabelled)
+    for file in unlabelled:
+        if file not in known:
+            raise HyperparameterError(
+                f"teacher_embeddings has no row for {file}, and unlabelled "
+                "speech trains by a teacher alone: let it hear the changed "
+                "voices too"
+            )
