@@ -9,6 +9,8 @@ import soundfile
 import voice_changer
 from voice_changer import CHANNELS, Change, draw_change, pass_channel
 
+from speechbrain_moe.training.changed_voices import ChangedVoices
+
 RATE = voice_changer.SAMPLE_RATE
 
 
@@ -116,6 +118,78 @@ def test_a_second_call_keeps_what_is_there(corpus, made):
     assert kept.stat().st_mtime_ns == before
     # Not each sample: Praat draws noise of its own
     assert soundfile.info(lost).frames == n_samples
+
+
+def drawn(corpus, target, by_speaker):
+    """What the voices 1 and 2 of a folder's files are drawn by."""
+    found = change_voices.lacking(
+        corpus / "test", target, [1, 2], set(), by_speaker
+    )
+    return {name: voice_name for _, name, voice_name in found}
+
+
+def test_all_files_of_a_speaker_change_alike_if_asked_for(corpus, tmp_path):
+    names = drawn(corpus, tmp_path, by_speaker=True)
+    assert len(names) == 30
+    for name, voice_name in names.items():
+        assert voice_name == "/".join(Path(name).parts[:3])
+    assert len({draw_change(name) for name in names.values()}) == 6
+
+
+def test_each_file_changes_by_its_own_name_otherwise(corpus, tmp_path):
+    names = drawn(corpus, tmp_path, by_speaker=False)
+    assert all(name == voice_name for name, voice_name in names.items())
+
+
+@pytest.fixture
+def changes(corpus, tmp_path, monkeypatch):
+    """What is drawn for files of one voice: voices, and channels."""
+    found = []
+
+    def note(samples, what, *_):
+        found.append(what)
+        return samples
+
+    monkeypatch.setattr(voice_changer, "change_voice", note)
+    monkeypatch.setattr(voice_changer, "pass_channel", note)
+    source = corpus / "test/id08/s01/00000.wav"
+
+    def draw(names, voice_name):
+        for name in names:
+            voice_changer.write_voice(source, tmp_path, name, voice_name)
+        return [change[:4] for change in found[::2]], found[1::2]
+
+    return draw
+
+
+def test_a_speakers_files_have_one_voice_and_channels_of_their_own(changes):
+    names = [f"test/v1/id08/s01/{i}.wav" for i in range(20)]
+    voices, channels = changes(names, "test/v1/id08")
+    assert len(set(voices)) == 1 and len(set(channels)) > 3
+
+
+def test_a_file_that_is_a_voice_of_its_own_is_drawn_as_one(changes):
+    """So that folders of before there was a choice can be finished."""
+    name = "test/v1/id08/s01/00000.wav"
+    voices, channels = changes([name], name)
+    change = draw_change(name)
+    assert (voices, channels) == ([change[:4]], [change.channel])
+
+
+def test_a_folder_drawn_by_file_is_not_finished_by_speaker(
+    corpus, made, capsys
+):
+    given = [str(corpus / "test"), str(made), "--speakers"]
+    for _ in range(2):
+        assert change_voices.main(given) == 2
+        assert "were drawn by file, not by speaker" in capsys.readouterr().err
+        (made / "test.drawn_by").unlink(missing_ok=True)  # as made before
+
+
+def test_files_are_where_a_training_looks_for_them(corpus, made):
+    voices = ChangedVoices(1, str(made / "heard"), str(corpus / "test"))
+    path = str(corpus / "test/id08/s01/00000.wav")
+    assert Path(voices.paths(path, "id08")[1]).is_file()
 
 
 def test_a_folder_without_audio_ends_in_a_clear_error(tmp_path, capsys):

@@ -7,6 +7,8 @@
 * <target>/clean holds the new voices, for a teacher to hear (teach.py);
   <target>/heard the same through codecs and band limits, to train on
 * files are called <folder>/v<voice>/<path>.wav; voice 0 changes nothing
+* each file is a voice of its own; with --speakers all files of a speaker (the
+  first folder below the folder) change alike, to train on as a new speaker
 * run it again after a crash: files that are there are kept
 * needs Praat: pip install praat-parselmouth
 
@@ -23,6 +25,7 @@ from tqdm import tqdm
 from workers import ask_workers
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.files import write_whole
 from speechbrain_moe.training.data import read_table
 from speechbrain_moe.training.sound_list import find_audio
 
@@ -43,7 +46,37 @@ def check_praat():
         )
 
 
-def lacking(folder, target, voices, without):
+def keep_drawn_by(target, folder, drawn_by):
+    """Write what voices are drawn by, or compare it with before.
+
+    Arguments
+    ---------
+    target, folder : Path
+        Where new files go, and the speech.
+    drawn_by : str
+        "file" or "speaker".
+
+    Raises
+    ------
+    InputError
+        If files of the folder are there that were drawn otherwise: they
+        would be taken for files of this call.
+    """
+    record = target / f"{folder.name}.drawn_by"
+    before = drawn_by
+    if record.is_file():
+        before = record.read_text(encoding="utf-8").strip()
+    elif (target / "heard" / folder.name).is_dir():
+        before = "file"  # made before there was a choice
+    if before != drawn_by:
+        raise InputError(
+            f"{target} has voices of {folder.name} that were drawn by "
+            f"{before}, not by {drawn_by}: give another target, or remove them"
+        )
+    write_whole(record, f"{drawn_by}\n")
+
+
+def lacking(folder, target, voices, without, by_speaker=False):
     """Files that are still to be made.
 
     Arguments
@@ -54,11 +87,14 @@ def lacking(folder, target, voices, without):
         Numbers of the voices of each file.
     without : set of str
         Folders (speakers) whose files are left out.
+    by_speaker : bool
+        Whether all files of a speaker change alike.
 
     Returns
     -------
     list of tuple
-        Source, new name, and whether the voice stays as it is.
+        Source, new name, and the name that the voice is drawn by, None for
+        voice 0.
     """
     found = []
     for source in find_audio(folder, "folder of speech"):
@@ -66,9 +102,12 @@ def lacking(folder, target, voices, without):
         if without & {*path.parts}:
             continue
         for voice in voices:
-            name = Path(folder.name, f"v{voice}", path.with_suffix(".wav"))
+            place = Path(folder.name, f"v{voice}")
+            name = place / path.with_suffix(".wav")
             if not (target / "heard" / name).is_file():
-                found.append((str(source), name.as_posix(), voice == 0))
+                drawn_by = place / path.parts[0] if by_speaker else name
+                drawn_by = drawn_by.as_posix() if voice else None
+                found.append((source, name.as_posix(), drawn_by))
     return found
 
 
@@ -102,6 +141,11 @@ def main(args=None):
     parser.add_argument("target", type=Path)
     parser.add_argument("--voices", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--without", help="csv with a column spk_id")
+    parser.add_argument(
+        "--speakers",
+        action="store_true",
+        help="change all files of a speaker alike",
+    )
     parser.add_argument("--workers", type=int)
     given = parser.parse_args(args)
     try:
@@ -109,13 +153,13 @@ def main(args=None):
         without = set()
         if given.without:
             without = {*read_table(given.without).spk_id}
-        files = lacking(
-            given.folder.absolute(), given.target, given.voices, without
-        )
+        folder, target = given.folder.resolve(), given.target.absolute()
+        files = lacking(folder, target, given.voices, without, given.speakers)
+        keep_drawn_by(target, folder, "speaker" if given.speakers else "file")
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    make(files, given.target.absolute(), given.workers)
+    make(files, target, given.workers)
     return 0
 
 

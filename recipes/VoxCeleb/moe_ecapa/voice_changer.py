@@ -3,7 +3,8 @@
 * a voice is changed by Praat's "Change gender": formants, pitch, its range
   and the tempo, each on its own (Boersma, Glot International 5, 2001)
 * a channel is a codec or a band limit, written and read again by soundfile
-* what is drawn follows from the name of the new file alone
+* what is drawn follows from names alone: a channel from that of the new file,
+  a voice from that file's too, or from its speaker's
 
 Authors
  * The speechbrain_moe developers 2026
@@ -48,11 +49,8 @@ class Change(NamedTuple):
     channel: str | None
 
 
-UNCHANGED = Change(1.0, 1.0, 1.0, 1.0, None)
-
-
 def draw_change(name):
-    """The change that belongs to a file's name.
+    """The change that belongs to a name.
 
     Formants move by 4 to 19 % up or down, which most ears take for another
     speaker; pitch by up to 35 %.
@@ -60,7 +58,8 @@ def draw_change(name):
     Arguments
     ---------
     name : str
-        Path of the new file below its folder.
+        Path of the new file below its folder, or what all files of a new
+        voice have in common.
 
     Returns
     -------
@@ -188,7 +187,7 @@ def fit(samples):
     return samples / peak * 0.99 if peak > 0.99 else samples
 
 
-def write_voice(source, target, name, keep=False):
+def write_voice(source, target, name, voice_name):
     """Write the file of one new name; the clean voice goes to a teacher.
 
     Arguments
@@ -199,16 +198,16 @@ def write_voice(source, target, name, keep=False):
         Folder of new files: ``clean`` holds the voice, ``heard`` the voice
         through its channel.
     name : str
-        Path below both; the draws follow from it.
-    keep : bool
-        Whether the voice stays as it is, with no channel.
+        Path below both; the channel is drawn by it.
+    voice_name : str or None
+        What the voice is drawn by; None leaves it as it is, with no channel.
     """
-    voice, change = read_audio(source, SAMPLE_RATE).numpy(), UNCHANGED
-    if not keep:
-        change = draw_change(name)
-        voice = change_voice(voice, change)
+    voice, channel = read_audio(source, SAMPLE_RATE).numpy(), None
+    if voice_name is not None:
+        voice = change_voice(voice, draw_change(voice_name))
+        channel = draw_change(name).channel
     strength = np.random.default_rng(zlib.crc32(name.encode()) + 1).random()
-    heard = pass_channel(voice, change.channel, float(strength))
+    heard = pass_channel(voice, channel, float(strength))
     for kind, samples in (("clean", voice), ("heard", heard)):
         write_whole(
             f"{target}/{kind}/{name}",
@@ -218,6 +217,6 @@ def write_voice(source, target, name, keep=False):
 
 if __name__ == "__main__":
     question = json.load(sys.stdin)
-    for source, name, keep in question["files"]:
-        write_voice(source, question["target"], name, keep)
+    for source, name, voice_name in question["files"]:
+        write_voice(source, question["target"], name, voice_name)
     print(len(question["files"]))
