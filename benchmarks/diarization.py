@@ -37,7 +37,6 @@ from speechbrain_moe.scoring.diarization_error import diarization_error
 
 N_SPEAKERS = (1, 2, 3, 4, 5)
 SNRS_DB = {"clean": 40, "noisy": 15}
-DURATION_S = 90
 COLLAR_S = 0.25
 DISTANCES = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 P_VAL = 0.3  # SpeechBrain's default
@@ -54,7 +53,7 @@ class Embedded(NamedTuple):
     embeddings: np.ndarray
 
 
-def embed_conversations(recognition, files, n_repeats):
+def embed_conversations(recognition, files, n_repeats, duration_s):
     """Conversations of all numbers of speakers, clean and noisy."""
     kinds = list(itertools.product(range(n_repeats), N_SPEAKERS, SNRS_DB))
     with tempfile.TemporaryDirectory() as folder:
@@ -62,7 +61,7 @@ def embed_conversations(recognition, files, n_repeats):
         for seed, (_, n_speakers, sound) in enumerate(tqdm(kinds)):
             rng = np.random.default_rng(seed)
             wav, turns = make_conversation(
-                files, rng, n_speakers, DURATION_S, SNRS_DB[sound]
+                files, rng, n_speakers, duration_s, SNRS_DB[sound]
             )
             soundfile.write(path, wav, RATE_HZ)
             regions = find_speech(path)
@@ -138,13 +137,16 @@ def main():
     parser.add_argument("--speakers", required=True, help="path,spk_id csv")
     parser.add_argument("--model", help="by default what ships")
     parser.add_argument("--n_repeats", type=int, default=6)
+    parser.add_argument("--duration_s", type=float, default=90)
     given = parser.parse_args()
     listed = pd.read_csv(given.speakers, dtype=str)
     paths = given.folder.rstrip("/") + "/" + listed.path
     files = paths.groupby(listed.spk_id).agg(list).to_dict()
     recognition = open_recognition(given.model)
     conversations = list(
-        embed_conversations(recognition, files, given.n_repeats)
+        embed_conversations(
+            recognition, files, given.n_repeats, given.duration_s
+        )
     )
     both = {
         "average linkage": by_linkage,

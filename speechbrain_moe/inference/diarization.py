@@ -5,7 +5,8 @@
    most like
  * the recording is read twice, window by window, and is never in memory
    whole; the same file gives the same answer
- * one speaker at a time: of two who speak at once, one is told
+ * one speaker at a time: of two who speak at once, one is told; who has less
+   than 3 % of the speech is told as somebody else
  * speakers are numbered as they first speak; ``write_rttm`` writes the form
    that scoring tools read
 

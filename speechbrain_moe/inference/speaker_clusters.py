@@ -3,7 +3,7 @@
  * average linkage on the cosine distance, cut at a distance, or where as
    many speakers as wanted stand apart
  * what is left over, mostly windows in which two people speak, makes no
-   speaker of its own
+   speaker of its own; neither does who has less than 3 % of the speech
  * a long recording is clustered block by block, and then the blocks' groups
    are: memory grows with the square of a block, not of the recording
 
@@ -19,9 +19,9 @@ from scipy.spatial.distance import squareform
 
 from speechbrain_moe.errors import InputError
 
-# Both chosen on speakers held out of training: benchmarks/diarization.py
-MAX_DISTANCE = 0.65  # 1 - cos, the mean over two groups of one speaker
-MIN_COUNT = 4  # embeddings of a speaker; less is left over
+# All chosen on speakers held out of training: benchmarks/diarization.py
+MAX_DISTANCE = 0.7  # 1 - cos, the mean over two groups of one speaker
+MIN_COUNT, MIN_SHARE = 4, 0.03  # embeddings of a speaker; less is left over
 BLOCK = 2000
 
 
@@ -64,7 +64,7 @@ def find_speakers(embeddings, n_speakers=None, max_distance=MAX_DISTANCE):
     means, counts = condense(embeddings, max_distance)
     if n_speakers is None:
         labels = flat(tree_of(means), max_distance)
-        groups = large_groups(labels, counts, MIN_COUNT)
+        groups = large_groups(labels, counts, least_count(counts))
     else:
         labels, groups = cut_into(means, counts, n_speakers)
     sums = [
@@ -116,6 +116,11 @@ def flat(tree, distance):
     if not len(tree):
         return np.ones(1, dtype=int)
     return fcluster(tree, distance, "distance")
+
+
+def least_count(counts):
+    """Embeddings that a speaker has at the least."""
+    return max(MIN_COUNT, MIN_SHARE * counts.sum())
 
 
 def large_groups(labels, counts, least):
@@ -173,7 +178,7 @@ def cuts(tree, counts):
     """Labels and large groups, cut lower and lower; then any group counts."""
     merges = np.unique(tree[:, 2])[::-1]
     below = [np.inf, *np.nextafter(merges, -np.inf)]
-    for least in (MIN_COUNT, 1):
+    for least in (least_count(counts), 1):
         for distance in below:
             labels = flat(tree, distance)
             yield labels, large_groups(labels, counts, least)

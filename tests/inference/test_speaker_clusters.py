@@ -51,6 +51,13 @@ def test_a_few_odd_windows_are_nobody(people):
     assert matches(find_speakers(embeddings, n_speakers=2), centres[:2])
 
 
+def test_speaker_has_a_share_of_a_long_recording(people):
+    embeddings, centres = people([300, 200, 8])
+    assert matches(find_speakers(embeddings), centres[:2])
+    embeddings, centres = people([60, 40, 8])
+    assert matches(find_speakers(embeddings), centres)
+
+
 def test_as_many_speakers_as_wanted(people):
     embeddings, centres = people([20, 12, 8])
     assert matches(find_speakers(embeddings, n_speakers=3), centres)
