@@ -99,6 +99,8 @@ def test_chain_writes_each_step_of_each_trial(scored):
     for name in ("subgroups.csv", "subgroups.md", "calibration.json"):
         assert (out / name).stat().st_size
     assert (out / "det.png").read_bytes()[1:4] == b"PNG"
+    counts = metrics["steps"]["cosine"]["histogram"]
+    assert sum(counts["target"]) + sum(counts["nontarget"]) == 105
 
 
 def test_first_numbers_are_those_of_the_raw_cosine_alone(

@@ -24,6 +24,7 @@ from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.cost import count_cost
 from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.report.det import plot_det
+from speechbrain_moe.scoring.histogram import count_scores
 from speechbrain_moe.scoring.metrics import det_curve
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,8 @@ def write_chain(out_folder, trials, scored, metadata=None, columns=()):
     said = f"step {STEPS[last]}, one threshold, at the EER of {origin}"
     write_subgroups(out_folder, tables, said)
     cosine = {k: v for k, v in steps["cosine"].items() if k != "thresholds"}
+    counts = count_scores(trials.labels, scored.steps["cosine"])
+    steps["cosine"]["histogram"] = counts  # the page draws it
     n_cohort = 0 if scored.cohort is None else len(scored.cohort.speakers)
     return {
         **cosine,
