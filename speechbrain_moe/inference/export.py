@@ -16,7 +16,7 @@ import re
 import shutil
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from speechbrain.inference.speaker import SpeakerRecognition
 
 from speechbrain_moe.audio import read_audio
@@ -172,7 +172,8 @@ def write_files(experiment, folder):
     )
     for name in WEIGHTS:
         state = experiment.hparams[name].state_dict()
-        save_file(state, folder / weights_file(name))
+        # Not save_file, whose file nobody else may read
+        (folder / weights_file(name)).write_bytes(save(state))
     experiment.hparams["label_encoder"].save(folder / LABELS_FILE)
 
 
