@@ -138,8 +138,12 @@ def read_headers(folder, files, min_duration_s=1.0, sample_rate=16000):
             durations_s += some_durations_s
             bar.update(len(some_durations_s))
     faults |= _layout_faults(files)
-    table = pd.DataFrame({"path": [path for path, _ in files]})
-    table.insert(0, "ID", [os.path.splitext(path)[0] for path, _ in files])
+    # As objects: pyarrow's strings, where it is installed, must be UTF-8
+    names = {
+        "ID": [os.path.splitext(path)[0] for path, _ in files],
+        "path": [path for path, _ in files],
+    }
+    table = pd.DataFrame(names, dtype=object)
     table["duration_s"] = durations_s
     table["reason"] = [faults.get(n, "") for n in range(len(files))]
     return _mark_twins(table)
