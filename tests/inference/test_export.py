@@ -91,10 +91,6 @@ def test_package_holds_its_files_and_no_leftovers(exported):
     assert [path.name for path in exported.parent.iterdir()] == ["package"]
 
 
-def test_whoever_reads_one_file_reads_all(exported):
-    assert len({path.stat().st_mode for path in exported.iterdir()}) == 1
-
-
 def test_yaml_stands_alone(exported, experiment):
     text = (exported / "hyperparams.yaml").read_text()
     for forbidden in ("!include", "!apply", "!PLACEHOLDER", "!ref"):

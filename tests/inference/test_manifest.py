@@ -82,6 +82,10 @@ def test_manifest_tells_origin_and_config(exported):
     assert said["config"]["expert_channels"] == [16, 16, 16, 16, 48]
 
 
+def test_whoever_reads_one_file_reads_all(exported):
+    assert len({path.stat().st_mode for path in exported.iterdir()}) == 1
+
+
 def test_manifest_names_no_path_of_the_machine(exported, experiment):
     text = (exported / "manifest.json").read_text()
     assert str(experiment.parent) not in text
