@@ -100,8 +100,27 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
-    print(answer.said(given.json))
+    say(answer.said(given.json))
     return answer.status
+
+
+def say(text):
+    """Print an answer, for readers such as ``head`` too, which leave early.
+
+    Arguments
+    ---------
+    text : str
+        The answer.
+
+    Example
+    -------
+    >>> say("Same speaker")
+    Same speaker
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # nor may Python's last flush fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complete(parser):

@@ -81,3 +81,10 @@ def test_ctrl_c_ends_in_one_word(monkeypatch, capsys):
     monkeypatch.setattr(shipped, "find_model", stop)
     assert main(["card"]) == 130
     assert capsys.readouterr() == ("", "stopped\n")
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    program = "from speechbrain_moe.cli import say; say('line\\n' * 100000)"
+    command = f'"{sys.executable}" -c "{program}" | head -n 1'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("line\n", "")
