@@ -27,6 +27,7 @@ from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.embedding_shards import read_shard
 from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.inference.file_lists import read_list
 from speechbrain_moe.inference.sharded_extraction import (
     SHARD_SIZE,
     lacking_shards,
@@ -34,36 +35,6 @@ from speechbrain_moe.inference.sharded_extraction import (
     plan_shards,
     share_of_process,
 )
-
-
-def read_paths(path):
-    """Files of a list.
-
-    Arguments
-    ---------
-    path : str or Path
-        csv with a column path, or text with one path a line.
-
-    Returns
-    -------
-    list of str
-        In the order of the list.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is no such list.
-    """
-    try:
-        if str(path).endswith(".csv"):
-            return pd.read_csv(path, usecols=["path"], dtype=str).path.tolist()
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: no list of files ({error}); give a csv with a column "
-            "path, or one path a line"
-        ) from error
-    return [line.strip() for line in lines if line.strip()]
 
 
 def device_of_process(device):
@@ -109,7 +80,7 @@ def extract(given):
         If anything given cannot be used.
     """
     share = share_of_process(given.process, given.n_processes)
-    paths = read_paths(given.list)
+    paths = read_list(given.list)
     encoder = load_encoder(given.source, device_of_process(given.device))
     task = encoder, paths, given.audio_folder, given.out
     size = given.shard_size
