@@ -78,3 +78,28 @@ def count_cost(model, n_frames=301, n_mels=80):
         sum(g.numel() for g in gradients if g is not None),
         macs,
     )
+
+
+def frames_of(compute_features, duration_s=3):
+    """Frames that features have.
+
+    Arguments
+    ---------
+    compute_features : speechbrain.lobes.features.Fbank
+        What computes them.
+    duration_s : int
+        Length of an utterance, in seconds.
+
+    Returns
+    -------
+    int
+        Frames of it, as the network counts them.
+
+    Example
+    -------
+    >>> from speechbrain.lobes.features import Fbank
+    >>> frames_of(Fbank(hop_length=20))
+    151
+    """
+    stft = compute_features.compute_STFT
+    return 1 + duration_s * stft.sample_rate // stft.hop_length

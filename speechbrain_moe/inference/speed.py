@@ -120,7 +120,11 @@ def stock_encoder(recognition):
         n_mels, lin_neurons=settings["emb_dim"], device=str(device), **given
     )
     network.to(device).eval()
-    fbank = Fbank(n_mels=n_mels, sample_rate=settings["sample_rate"])
+    fbank = Fbank(
+        n_mels=n_mels,
+        sample_rate=settings["sample_rate"],
+        hop_length=settings.get("hop_length", 10),
+    )
     normalise = InputNormalization(norm_type="sentence", std_norm=False)
     fbank, normalise = fbank.to(device), normalise.to(device)
 

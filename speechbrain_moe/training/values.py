@@ -24,6 +24,7 @@ WHOLE = {
     "num_workers": 0,
     "sample_rate": 1000,
     "n_mels": 1,
+    "longest_gap": 100,
     "emb_dim": 1,
     "gate_kernel_size": 1,
     "expert_attention_channels": 1,
@@ -31,6 +32,7 @@ WHOLE = {
     "expert_se_channels": 1,
     "max_skipped_steps": 1,
     "n_averaged": 1,
+    "dev_interval": 1,
     "n_shuffled": 1,
     "n_warmup_steps": 0,
     "n_noises": 1,
@@ -43,6 +45,7 @@ WHOLE = {
 }
 NUMBERS = {
     "crop_s": (0.1, 600),
+    "hop_length": (1, 25),
     "min_duration_s": (0, 600),
     "margin": (0, math.pi / 2),
     "scale": (1e-3, 1e4),

@@ -1,6 +1,7 @@
 """A training, its average, its large-margin stage, other speakers."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -14,6 +15,7 @@ from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.experiment import (
     find_checkpoint,
     read_experiment,
+    read_weights,
 )
 
 pytestmark = pytest.mark.slow
@@ -108,6 +110,28 @@ def test_large_margin_stage_starts_from_the_best_of_the_first(
     for name in ("embedding_model", "classifier"):
         pairs = zip(wanted[name].parameters(), found[name].parameters())
         assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
+
+
+def test_a_stage_keeps_the_centres_of_changed_speeds(
+    first, corpus, small_yaml, tmp_path
+):
+    changes = {"lr": 1e-12, "n_epochs": 1, "output_folder": tmp_path / "out"}
+    train.main(stage(small_yaml, corpus, first, **changes))
+    wanted, found = (
+        read_weights(find_checkpoint(folder / "save"), "classifier")["weight"]
+        for folder in (first, tmp_path / "out")
+    )
+    assert len(wanted) == 3 * 6  # three speeds of six speakers
+    assert torch.allclose(wanted, found, atol=1e-6)
+
+
+def test_validation_comes_at_its_interval_and_at_the_end(
+    corpus, small_yaml, tmp_path
+):
+    changes = {"n_epochs": 3, "dev_interval": 2}
+    train.main(arguments(small_yaml, corpus, tmp_path / "out", **changes))
+    log = (tmp_path / "out/train_log.txt").read_text()
+    assert re.findall(r"^epoch: (\d)", log, re.M) == ["2", "3"]
 
 
 def test_a_package_is_tuned_to_other_speakers(first, small_yaml, tmp_path):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 import train
 import verify_results
 from speechbrain.inference.classifiers import EncoderClassifier
@@ -115,6 +116,21 @@ def test_other_mels_are_carried_into_package_and_metrics(
     out = tmp_path / "out"
     train.main(arguments(small_yaml, corpus, out, n_mels=40))
     assert (out / "veri_test/metrics.json").is_file()
+
+
+def test_frames_that_are_farther_apart_halve_the_work_of_the_package(
+    corpus, small_yaml, tmp_path
+):
+    macs = {}
+    for hop_length in (10, 20):
+        out = tmp_path / str(hop_length)
+        train.main(arguments(small_yaml, corpus, out, hop_length=hop_length))
+        metrics = json.loads((out / "veri_test/metrics.json").read_text())
+        macs[hop_length] = metrics["active_macs_3s"]
+        loaded = EncoderClassifier.from_hparams(str(out / "package"))
+        feats = loaded.mods.compute_features(torch.randn(1, 16000))
+        assert feats.shape[1] == 2 + 1000 // hop_length
+    assert macs[20] == pytest.approx(macs[10] / 2, rel=0.02)
 
 
 def test_result_is_written_where_there_is_no_git(monkeypatch):

@@ -3,7 +3,8 @@
  * augmentation and features here, losses and routing in MoEBrain
  * each process validates on its share of the dev utterances; the EER is
    that of all of them
- * an epoch ends with a checkpoint, its dev EER the key
+ * every dev_interval epochs, and at the end, comes a validation, and with it
+   a checkpoint, its dev EER the key
 
 Authors
  * The speechbrain_moe developers 2026
@@ -23,6 +24,8 @@ from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import trial_scores
 from speechbrain_moe.training.brain import MoEBrain
 from speechbrain_moe.training.stability import first_choice, same_routes
+
+TRAINED = (*WEIGHTS, "distillation")
 
 
 class SpeakerBrain(MoEBrain):
@@ -99,6 +102,12 @@ class SpeakerBrain(MoEBrain):
         if should_step:
             self.hparams.lr_scheduler(self.optimizer)
 
+    def _fit_valid(self, valid_set, epoch, enable):
+        """Validate where it is the epoch's turn."""
+        last = epoch == self.hparams.epoch_counter.limit
+        if last or epoch % self.hparams.dev_interval == 0:
+            super()._fit_valid(valid_set, epoch, enable)
+
     def on_evaluate_start(self, max_key=None, min_key=None):
         """Nothing: the weights as they are, not those of a checkpoint."""
 
@@ -162,7 +171,8 @@ class SpeakerBrain(MoEBrain):
         )
         if len(last) < 2:
             return None
-        models = {name: self._bare(name) for name in WEIGHTS}
+        names = [name for name in TRAINED if name in self.modules]
+        models = {name: self._bare(name) for name in names}
         for name, model in models.items():
             model.load_state_dict(average_checkpoints(last, name))
         self.evaluate(dev, progressbar=False, test_loader_kwargs=loader_kwargs)

@@ -34,6 +34,7 @@ from speechbrain_moe.inference.finetune import (
     open_source,
     start_from,
 )
+from speechbrain_moe.inference.heads import keep_heads
 from speechbrain_moe.inference.init_from import init_experts
 from speechbrain_moe.scoring.trials import read_trials
 from speechbrain_moe.training.epoch_log import EpochCurves
@@ -101,6 +102,10 @@ def start_weights(hparams, settings, source):
             seed=settings["seed"],
         )
         logger.info("every expert starts from %s", settings["init_from"])
+    given = settings["finetune_from"] or settings["init_from"]
+    if given is not None:
+        kept = keep_heads(modules, given, settings["speakers"])
+        logger.info("kept for training: %s", ", ".join(kept) or "nothing")
 
 
 def make_loggers(hparams, settings):

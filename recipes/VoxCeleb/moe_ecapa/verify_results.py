@@ -21,7 +21,7 @@ from trial_subgroups import file_values, subgroup_tables, write_subgroups
 
 from speechbrain_moe import __version__
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.cost import count_cost
+from speechbrain_moe.inference.cost import count_cost, frames_of
 from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.report.det import plot_det
 from speechbrain_moe.scoring.histogram import count_scores
@@ -122,7 +122,9 @@ def describe(encoder, source):
         for one utterance), multiply-accumulates for 3 s, version and commit.
     """
     cost = count_cost(
-        encoder.mods.embedding_model, n_mels=encoder.hparams.n_mels
+        encoder.mods.embedding_model,
+        frames_of(encoder.mods.compute_features),
+        encoder.hparams.n_mels,
     )
     return {
         "encoder": Path(source).resolve().name,
