@@ -227,15 +227,17 @@ def tell_segments(regions, spans, similarity):
     for start, end in regions:
         n_cells = max(1, round((end - start) / CELL_S))
         edges = np.linspace(start, end, n_cells + 1)
-        centres = (edges[1:] + edges[:-1])[:, None] / 2
+        centres = (edges[1:] + edges[:-1]) / 2
         inside = slice(*np.searchsorted(starts, [start, end]))
-        over = (starts[inside] <= centres) & (centres <= ends[inside])
-        mean = over @ similarity[inside] / over.sum(1, keepdims=True)
-        labels = mean.argmax(1)
+        first = np.searchsorted(ends[inside], centres)
+        behind = np.searchsorted(starts[inside], centres, side="right")
+        # running sums: every cell by every window would not fit in memory
+        sums = np.pad(similarity[inside].cumsum(0), ((1, 0), (0, 0)))
+        labels = (sums[behind] - sums[first]).argmax(1)
         changes = np.flatnonzero(np.diff(labels)) + 1
-        for first, last in itertools.pairwise([0, *changes, n_cells]):
-            name = names.setdefault(labels[first], f"speaker_{len(names) + 1}")
-            told.append(Segment(*edges[[first, last]].tolist(), name))
+        for left, right in itertools.pairwise([0, *changes, n_cells]):
+            name = names.setdefault(labels[left], f"speaker_{len(names) + 1}")
+            told.append(Segment(*edges[[left, right]].tolist(), name))
     return told
 
 
@@ -260,9 +262,12 @@ def write_rttm(path, segments, recording):
     SPEAKER talk 1 0.500 1.500 <NA> <NA> speaker_1 <NA> <NA>
     """
     name = "_".join(Path(recording).stem.split())
-    lines = [
-        f"SPEAKER {name} 1 {start:.3f} {end - start:.3f} "
-        f"<NA> <NA> {speaker} <NA> <NA>\n"
-        for start, end, speaker in segments
-    ]
+    lines = []
+    for start, end, speaker in segments:
+        # rounded first: what meets in time meets in the file
+        start, end = round(start, 3), round(end, 3)
+        times = f"{start:.3f} {end - start:.3f}"
+        lines.append(
+            f"SPEAKER {name} 1 {times} <NA> <NA> {speaker} <NA> <NA>\n"
+        )
     write_whole(path, "".join(lines))

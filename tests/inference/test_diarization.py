@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import soundfile
@@ -130,6 +132,20 @@ def test_segments_cover_the_regions():
     assert [Region(*pair) for pair in joined] == regions
 
 
+def test_memory_does_not_grow_with_the_square_of_a_region():
+    region = Region(0.0, 1200.0)  # twenty minutes without a pause
+    spans = windows_of(region)
+    turns = np.arange(len(spans)) // 20 % 2
+    tracemalloc.start()
+    try:
+        told = tell_segments([region], spans, np.eye(2)[turns])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(told) == 1 + np.count_nonzero(np.diff(turns))
+    assert peak < 20e6
+
+
 def test_short_regions_are_told_but_make_no_speaker(encoder, talk, monkeypatch):
     regions = [Region(1.0, 4.0), Region(5.0, 5.5), Region(9.0, 12.0)]
     monkeypatch.setattr(diarization, "find_speech", lambda path: regions)
@@ -172,3 +188,13 @@ def test_rttm_has_ten_fields_a_line(tmp_path):
         "SPEAKER a_talk.v2 1 0.100 2.250 <NA> <NA> speaker_1 <NA> <NA>",
         "SPEAKER a_talk.v2 1 3.000 1.000 <NA> <NA> speaker_2 <NA> <NA>",
     ]
+
+
+def test_segments_that_meet_still_meet_in_rttm(tmp_path):
+    edges = [0.1004, 0.2009, 0.3014, 0.4016, 0.7]  # to a millisecond and less
+    path = tmp_path / "talk.rttm"
+    pairs = zip(edges, edges[1:])
+    write_rttm(path, [Segment(*pair, "speaker_1") for pair in pairs], "talk")
+    rows = [line.split()[3:5] for line in path.read_text().splitlines()]
+    ends = [round(float(start) + float(length), 3) for start, length in rows]
+    assert ends[:-1] == [float(start) for start, _ in rows[1:]]
