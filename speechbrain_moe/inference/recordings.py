@@ -25,9 +25,11 @@ from speechbrain_moe.errors import AudioError, InputError
 
 MAX_WINDOW_S = 30.0
 RATES_HZ = (8000, 192000)
+MAX_CHANNELS = 16  # a window of 255 at 192 kHz would be 6 GB
 MAX_PHASES = 2000  # of a resampling filter; 44.1 to 16 kHz has 160
 CANCELLED = 0.01  # power of the mean over mean power: 20 dB
 STREAMED = 0x7FFFFF00  # sizes from here on mean that the writer had no idea
+UNTOLD = 1 << 62  # frames from here on mean the same, in a FLAC from a pipe
 # What libsndfile's log says of a cut file, and goes on with what there is
 SIZE = re.compile(
     r"(?:RIFF|riff|FORM|Riff size|Data Size) *: (\d+) \(should be (\d+)\)"
@@ -56,8 +58,9 @@ def read_windows(path, normalizer):
         If path is neither text nor a Path.
     AudioError
         If the file is missing, a folder, cannot be decoded, is empty or
-        truncated, holds NaN, has channels that cancel each other or a
-        sample rate out of range; the message names the file.
+        truncated, holds NaN, has too many channels or channels that cancel
+        each other, a sample rate out of range or no header that tells rate
+        and length; the message names the file.
 
     Example
     -------
@@ -70,6 +73,7 @@ def read_windows(path, normalizer):
     try:
         with soundfile.SoundFile(checked_path(path)) as file:
             check_whole(path, file)
+            check_size(path, file)
             check_rate(path, file.samplerate, normalizer.sample_rate)
             for count in window_lengths(file.frames, file.samplerate):
                 block = file.read(count, dtype="float32", always_2d=True)
@@ -89,12 +93,19 @@ def checked_path(path):
             f"{type(path).__name__} given for a file; give its path (sound in "
             "memory goes to encode_batch)"
         )
+    if not str(path).isprintable() and os.fsencode(path) != b"":
+        pass
     if Path(path).is_dir():
         raise AudioError(f"{path}: is a folder; give an audio file")
     if not Path(path).is_file():
         raise AudioError(f"{path}: no such file; correct the path")
     if not os.access(path, os.R_OK):
         raise AudioError(f"{path}: may not be read; mend its permissions")
+    if Path(path).suffix.lower() == ".raw":  # as soundfile takes it
+        raise AudioError(
+            f"{path}: samples without a header, which tells rate and width; "
+            "give a wav or flac"
+        )
     return path
 
 
@@ -124,6 +135,20 @@ def ends_within_page(path):
     # A header of 27 bytes, the last being the number of sizes that follow
     n_header = 27 + page[26] if len(page) > 26 else 27
     return len(page) < n_header + sum(page[27:n_header])
+
+
+def check_size(path, file):
+    """Refuse a file whose windows would have no bound in memory."""
+    if file.channels > MAX_CHANNELS:
+        raise AudioError(
+            f"{path}: has {file.channels} channels, at most {MAX_CHANNELS} "
+            "are read; save one channel alone"
+        )
+    if file.frames >= UNTOLD:
+        raise AudioError(
+            f"{path}: its header does not tell how long it is, as of a "
+            "stream; convert it to a file again"
+        )
 
 
 def check_rate(path, rate, wanted):

@@ -191,3 +191,27 @@ def test_long_file_comes_in_equal_windows(tmp_path, normalizer, monkeypatch):
     found = list(read_windows(tmp_path / "a.wav", normalizer))
     assert [len(window) for window in found] == [1333, 1334, 1334]
     assert torch.equal(torch.cat(found), whole)
+
+
+def test_length_that_the_header_does_not_tell_is_refused(
+    tmp_path, read, wav, normalizer
+):
+    """As a FLAC that was written to a pipe: libsndfile says 2 ** 63 - 1."""
+    read(wav, name="a.flac")
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] &= 0xF0  # 36 bits of the first block: number of samples
+    content[22:26] = bytes(4)
+    (tmp_path / "a.flac").write_bytes(content)
+    with pytest.raises(AudioError, match="a.flac: its header does not tell"):
+        next(read_windows(tmp_path / "a.flac", normalizer))
+
+
+def test_more_channels_than_memory_has_room_for_are_refused(read):
+    with pytest.raises(AudioError, match="a.ogg: has 255 channels, at most"):
+        read(np.zeros((1600, 255)), name="a.ogg")
+
+
+def test_samples_without_a_header_are_refused(tmp_path, normalizer):
+    (tmp_path / "a.raw").write_bytes(bytes(32000))
+    with pytest.raises(AudioError, match="a.raw: samples without a header"):
+        next(read_windows(tmp_path / "a.raw", normalizer))
