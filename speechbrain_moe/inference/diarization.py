@@ -251,8 +251,8 @@ def write_rttm(path, segments, recording):
     segments : list of Segment
         Who spoke when.
     recording : str or Path
-        The recording; its name without suffix goes into each line, with
-        underscores for blanks, which separate the fields.
+        The recording; its name without suffix goes into each line. Blanks,
+        which separate the fields, become underscores, in speakers too.
 
     Example
     -------
@@ -261,13 +261,22 @@ def write_rttm(path, segments, recording):
     >>> print(path.read_text(), end="")
     SPEAKER talk 1 0.500 1.500 <NA> <NA> speaker_1 <NA> <NA>
     """
-    name = "_".join(Path(recording).stem.split())
-    lines = []
+    name, lines = one_word(Path(recording).stem), []
     for start, end, speaker in segments:
         # rounded first: what meets in time meets in the file
         start, end = round(start, 3), round(end, 3)
-        times = f"{start:.3f} {end - start:.3f}"
-        lines.append(
-            f"SPEAKER {name} 1 {times} <NA> <NA> {speaker} <NA> <NA>\n"
-        )
+        times = f"{start:.3f} {end - start:.3f} <NA> <NA>"
+        speaker = one_word(speaker)
+        lines.append(f"SPEAKER {name} 1 {times} {speaker} <NA> <NA>\n")
     write_whole(path, "".join(lines))
+
+
+def one_word(text):
+    """Text with underscores for blanks.
+
+    Example
+    -------
+    >>> one_word("a talk")
+    'a_talk'
+    """
+    return "_".join(text.split())

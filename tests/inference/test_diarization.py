@@ -198,3 +198,9 @@ def test_segments_that_meet_still_meet_in_rttm(tmp_path):
     rows = [line.split()[3:5] for line in path.read_text().splitlines()]
     ends = [round(float(start) + float(length), 3) for start, length in rows]
     assert ends[:-1] == [float(start) for start, _ in rows[1:]]
+
+
+def test_a_name_with_blanks_is_one_field_of_rttm(tmp_path):
+    write_rttm(tmp_path / "a.rttm", [Segment(0, 1, "Ann Lee")], "a.wav")
+    fields = (tmp_path / "a.rttm").read_text().split()
+    assert len(fields) == 10 and fields[7] == "Ann_Lee"
