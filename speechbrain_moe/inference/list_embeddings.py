@@ -12,13 +12,13 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from speechbrain_moe.errors import AudioError
+from speechbrain_moe.errors import AudioError, InputError
 from speechbrain_moe.inference.decisions import find_objections
 from speechbrain_moe.inference.file_embeddings import FileEmbeddings
 from speechbrain_moe.inference.quality import Quality
@@ -87,7 +87,11 @@ def forget_parts(out):
     -------
     >>> forget_parts("nowhere.npz")
     """
-    shutil.rmtree(parts_of(out), ignore_errors=True)
+    parts = parts_of(out)
+    for file in parts.glob("*shard_*_of_*.npz"):  # and what a crash left
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # not there, or holds what others put there
+        parts.rmdir()
 
 
 def describe_recordings(
@@ -117,7 +121,11 @@ def describe_recordings(
     ------
     AudioError
         If a file cannot be used, unless they are to be skipped.
+    InputError
+        If batch_size is below 1.
     """
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}; give 1 or more")
     voices, broken = {}, {}
     progress = tqdm(
         total=len(paths), desc="embedding", leave=False, disable=None

@@ -93,8 +93,8 @@ def checked_path(path):
             f"{type(path).__name__} given for a file; give its path (sound in "
             "memory goes to encode_batch)"
         )
-    if not str(path).isprintable() and os.fsencode(path) != b"":
-        pass
+    if not is_utf8(str(path)):
+        raise AudioError(f"{path}: its name is not UTF-8; rename the file")
     if Path(path).is_dir():
         raise AudioError(f"{path}: is a folder; give an audio file")
     if not Path(path).is_file():
@@ -107,6 +107,17 @@ def checked_path(path):
             "give a wav or flac"
         )
     return path
+
+
+def is_utf8(name):
+    """Whether a name can be written to lists, and given to libsndfile.
+
+    Example
+    -------
+    >>> is_utf8(chr(0xE9)), is_utf8(os.fsdecode(b"\\xe9"))
+    (True, False)
+    """
+    return name == name.encode("utf-8", "ignore").decode()
 
 
 def check_whole(path, file):

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -79,3 +81,22 @@ def test_a_run_that_was_broken_off_goes_on(recognition, folder, monkeypatch):
     assert len(before) == 2
     forget_parts(task[2])
     assert not parts_of(task[2]).exists()
+
+
+def test_a_name_that_is_not_utf8_is_set_aside(recognition, folder):
+    odd = os.fsdecode(b"\xff.wav")
+    found = embed_recordings(
+        recognition, [odd, *NAMES], folder / "out.npz", folder
+    )
+    assert found.paths == NAMES
+    assert found.broken == {odd: "its name is not UTF-8; rename the file"}
+
+
+def test_what_others_put_beside_the_parts_is_left_there(tmp_path):
+    parts = parts_of(tmp_path / "out.npz")
+    parts.mkdir()
+    own = ["shard_00000_of_00001.npz", ".7.shard_00000_of_00001.npz"]
+    for name in (*own, "letter.txt"):
+        (parts / name).touch()
+    forget_parts(tmp_path / "out.npz")
+    assert [file.name for file in parts.iterdir()] == ["letter.txt"]
