@@ -10,17 +10,21 @@ Authors
 
 import platform
 from importlib import metadata
-from pathlib import Path
 
 import torch
 from packaging.requirements import Requirement
 
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.building import is_package
 from speechbrain_moe.inference.golden import check_golden
+from speechbrain_moe.inference.loading import check_source
 from speechbrain_moe.inference.manifest import check_files
-from speechbrain_moe.inference.shipped import find_model, open_recognition
+from speechbrain_moe.inference.shipped import (
+    find_model,
+    is_training,
+    open_recognition,
+)
+from speechbrain_moe.inference.snapshot import fetch_snapshot
 
 NAME = "speechbrain-moe"
 
@@ -178,7 +182,10 @@ def examine_model(model, device):
     try:
         place = find_model(model)
         found["place"] = str(place)
-        if isinstance(place, Path) and is_package(place):
+        if isinstance(place, str):
+            check_source(place)
+            place = fetch_snapshot(place)
+        if not is_training(place):
             found["n_files"] = len(check_files(place)["files"])
         recognition = open_recognition(place, device=device)
         found["calibrated"] = recognition.learnt.calibration is not None

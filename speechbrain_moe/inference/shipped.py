@@ -13,6 +13,7 @@ from pathlib import Path
 
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.inference.building import is_package
+from speechbrain_moe.inference.collected import MANIFEST_FILE
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.loading import open_package, refuse_for_folder
 from speechbrain_moe.inference.recognition import MoESpeakerRecognition
@@ -122,7 +123,7 @@ def open_recognition(model=None, revision=None, device="cpu", allow_code=False):
     speechbrain_moe.errors.PackageError: no/such/model: there is no such ...
     """
     place = find_model(model)
-    if isinstance(place, Path) and not is_package(place):
+    if is_training(place):
         refuse_for_folder(place, revision=revision)
         encoder = load_encoder(place, device)
         return MoESpeakerRecognition.from_encoder(encoder)
@@ -133,3 +134,26 @@ def open_recognition(model=None, revision=None, device="cpu", allow_code=False):
         device=device,
         kind=MoESpeakerRecognition,
     )
+
+
+def is_training(place):
+    """Whether a place is a folder, and neither a package nor part of one.
+
+    Arguments
+    ---------
+    place : Path or str
+        What ``find_model`` returned.
+
+    Returns
+    -------
+    bool
+        False for a Hub id.
+
+    Example
+    -------
+    >>> is_training("user/voices"), is_training(getfixture("tmp_path"))
+    (False, True)
+    """
+    if not isinstance(place, Path):
+        return False
+    return not is_package(place) and not (place / MANIFEST_FILE).exists()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from speechbrain_moe.cli import main
+from speechbrain_moe.inference import doctor as examination
 from speechbrain_moe.inference.manifest import sign_package
 
 
@@ -81,3 +82,19 @@ def test_bench_measures_both_side_by_side(experiment, capsys):
 def test_bench_refuses_what_cannot_be_measured(experiment, refused):
     given = ("bench", "--model", experiment, "--n_turns", 0)
     assert "n_turns 0" in refused(*given)
+
+
+def test_a_package_that_lacks_its_weights_is_told_so(package, capsys):
+    (package / "embedding_model.safetensors").unlink()
+    status, found = doctor(package, capsys)
+    (problem,) = found["problems"]
+    assert status == 2 and "embedding_model.safetensors" in problem
+
+
+def test_the_doctor_scores_the_examples_of_a_hub_package_too(
+    package, capsys, monkeypatch
+):
+    monkeypatch.setattr(examination, "fetch_snapshot", lambda _: package)
+    status, found = doctor("user/voices", capsys)
+    assert (status, len(found["model"]["golden"])) == (0, 1)
+    assert found["model"]["place"] == "user/voices"

@@ -3,7 +3,7 @@ import json
 import pytest
 import soundfile
 
-from speechbrain_moe.errors import PackageError
+from speechbrain_moe.errors import InputError, PackageError
 from speechbrain_moe.inference.golden import (
     GOLDEN_FILE,
     check_golden,
@@ -55,6 +55,21 @@ def test_a_damaged_file_is_refused(recognition, folder):
     del content["scores"][0]["score"]
     (folder / GOLDEN_FILE).write_text(json.dumps(content))
     with pytest.raises(PackageError, match="golden.json is damaged"):
+        check_golden(recognition, folder)
+
+
+@pytest.mark.parametrize(
+    "changed, words",
+    [
+        ({"score": float("nan")}, "example_2.wav score .* here"),
+        ({"enrol": 1}, "1: no such file"),
+    ],
+)
+def test_what_no_export_writes_is_refused(recognition, folder, changed, words):
+    content = json.loads((folder / GOLDEN_FILE).read_text())
+    content["scores"][0] |= changed
+    (folder / GOLDEN_FILE).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=words):
         check_golden(recognition, folder)
 
 
