@@ -25,7 +25,8 @@ identify call.wav --gallery team --threshold far1 --json"""
 GALLERY = """\
 gallery
 gallery --delete Ann
-gallery --export voices.npz"""
+gallery --export voices.npz
+gallery --take_in voices.npz --gallery team"""
 N_SHOWN = 3
 
 
@@ -62,6 +63,11 @@ def add_people_commands(commands):
     change = one.add_mutually_exclusive_group()
     change.add_argument("--delete", metavar="NAME", help="forget a person")
     change.add_argument("--export", metavar="FILE", help=".npz or .csv")
+    change.add_argument(
+        "--take_in",
+        metavar="FILE",
+        help="add everybody of an .npz that --export wrote",
+    )
 
 
 def add_gallery(command):
@@ -130,21 +136,24 @@ def identification_text(found):
 
 
 def gallery(given):
-    """Show who is enrolled, forget a person, or export all voices."""
+    """Show who is enrolled, forget a person, or move all voices."""
     from pathlib import Path
 
     from speechbrain_moe.inference.gallery import Gallery
 
+    if given.take_in is not None:
+        Gallery(given.gallery).take_in(given.take_in)
+        return Answer({"taken_in": given.take_in, "gallery": given.gallery})
     if not Path(given.gallery).is_dir():
         raise InputError(
             f"{given.gallery}: no such folder; enroll somebody, or correct "
             "--gallery"
         )
     voices = Gallery(given.gallery)
-    if given.delete:
+    if given.delete is not None:
         voices.delete(given.delete)
         return Answer({"deleted": given.delete})
-    if given.export:
+    if given.export is not None:
         voices.export(given.export)
         return Answer({"exported": given.export})
     people = {name: voices.recordings(name) for name in voices.names()}

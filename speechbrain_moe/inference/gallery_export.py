@@ -23,7 +23,8 @@ from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.gallery_file import Recordings
 
-DAMAGED = (OSError, EOFError, KeyError, ValueError, BadZipFile)
+# RuntimeError: zipfile's word for a damaged flag or version
+DAMAGED = (OSError, EOFError, KeyError, ValueError, RuntimeError, BadZipFile)
 COLUMNS = ("names", "files", "sha256")
 
 

@@ -69,3 +69,21 @@ def test_a_gallery_that_is_not_there_is_an_error(
     assert "no such folder" in refused("gallery", *nowhere)
     model = ("--model", experiment)
     assert "nowhere" in refused("identify", files[0], *nowhere, *model)
+
+
+def test_a_gallery_moves_to_another_folder(people, said, refused):
+    said("gallery", "--export", "voices.npz")
+    team = ("--gallery", "team")
+    found = said("gallery", "--take_in", "voices.npz", *team)
+    assert found == {"taken_in": "voices.npz", "gallery": "team"}
+    before = said("gallery")["people"]
+    assert said("gallery", *team)["people"] == before
+    # The same recordings count once
+    said("gallery", "--take_in", "voices.npz", *team)
+    assert said("gallery", *team)["people"] == before
+    assert "nowhere.npz" in refused("gallery", "--take_in", "nowhere.npz")
+
+
+@pytest.mark.parametrize("change", ["--delete", "--export", "--take_in"])
+def test_an_empty_word_changes_nothing_and_is_an_error(change, people, refused):
+    assert refused("gallery", change, "")

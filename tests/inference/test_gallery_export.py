@@ -53,3 +53,14 @@ def test_missing_and_damaged_files_are_named(tmp_path):
     for name in ("none.npz", "text.npz", "few.npz"):
         with pytest.raises(InputError, match=f"{name} cannot be taken in"):
             read_export(tmp_path / name)
+
+
+@pytest.mark.parametrize("place", [4, 6, 8])  # version, flags, method
+def test_a_damaged_byte_of_the_zip_is_refused(tmp_path, place):
+    path = tmp_path / "voices.npz"
+    write_export(path, FOUND)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + place + 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="voices.npz cannot be taken in"):
+        read_export(path)
