@@ -97,6 +97,9 @@ def main(arguments=None):
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, a name too long
+        print(f"error: {error}; mend that, and run it again", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
@@ -117,8 +120,11 @@ def say(text):
     >>> say("Same speaker")
     Same speaker
     """
+    encoding = sys.stdout.encoding or "utf-8"
     try:
-        print(text, flush=True)
+        # A terminal that lacks a letter of a name is shown its number
+        print(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
     except BrokenPipeError:  # nor may Python's last flush fail
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -5,6 +5,7 @@ Authors
 """
 
 import json
+import sys
 from typing import NamedTuple
 
 
@@ -48,3 +49,15 @@ class Answer(NamedTuple):
         if self.text is not None:
             return self.text
         return "\n".join(f"{k}: {v}" for k, v in self.content.items())
+
+
+def say_left_out(broken):
+    """Tell on stderr which files could not be used.
+
+    Arguments
+    ---------
+    broken : dict of str
+        Reason by path.
+    """
+    for path, reason in broken.items():
+        print(f"left out: {path}: {reason}", file=sys.stderr)

@@ -5,7 +5,12 @@ Authors
 """
 
 from speechbrain_moe.cli.answer import Answer
-from speechbrain_moe.cli.options import add_command, add_model, open_model
+from speechbrain_moe.cli.options import (
+    add_command,
+    add_model,
+    check_out,
+    open_model,
+)
 
 DIARIZE = """\
 diarize meeting.wav
@@ -46,6 +51,8 @@ def diarize(given):
     """
     from speechbrain_moe.inference.diarization import diarize_file, write_rttm
 
+    if given.out:
+        check_out(given.out)
     segments = diarize_file(open_model(given), given.file, given.n_speakers)
     content = {
         "file": given.file,

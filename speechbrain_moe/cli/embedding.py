@@ -4,10 +4,13 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-import sys
-
-from speechbrain_moe.cli.answer import Answer
-from speechbrain_moe.cli.options import add_command, add_model, open_model
+from speechbrain_moe.cli.answer import Answer, say_left_out
+from speechbrain_moe.cli.options import (
+    add_command,
+    add_model,
+    check_out,
+    open_model,
+)
 
 EMBED = """\
 embed a.wav b.wav -o embeddings.npz
@@ -67,15 +70,15 @@ def embed(given):
         forget_parts,
     )
 
-    check_target(given.out)
+    check_out(given.out)
     paths = list_files(given.files)
+    check_target(given.out, paths)
     found = embed_recordings(
         open_model(given), paths, given.out, batch_size=given.batch_size
     )
     write_embeddings(given.out, found)
     forget_parts(given.out)
-    for path, reason in found.broken.items():
-        print(f"left out: {path}: {reason}", file=sys.stderr)
+    say_left_out(found.broken)
     content = {
         "out": given.out,
         "n_embedded": len(found.paths),

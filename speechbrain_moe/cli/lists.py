@@ -10,6 +10,7 @@ from speechbrain_moe.cli.answer import Answer
 from speechbrain_moe.cli.options import (
     add_command,
     add_model,
+    check_out,
     open_model,
     package_folder,
 )
@@ -75,16 +76,17 @@ def score(given):
     Answer
         Error rates; the scores themselves where no file is asked for.
     """
-    from speechbrain_moe.scoring.error_rates import measure_any
+    from speechbrain_moe.inference.list_embeddings import forget_parts
     from speechbrain_moe.scoring.pairs import score_lines, write_score_lines
 
-    out = given.out or Path(given.trials).name
+    out = given.out or f"{Path(given.trials).name}.scores"
+    check_out(out)
     scored = scored_list(given, open_model(given), out)
     cosines = scored.steps["cosine"]
     content = {"list": given.trials, "n_trials": len(cosines)}
     lines = []
     if scored.labelled:
-        content |= measure_any(scored.trials, cosines)
+        content |= error_rates(scored.trials, cosines)
         lines.append(rates_text(content))
     rows = score_lines(scored.trials, scored.steps, scored.labelled)
     if given.out:
@@ -93,20 +95,42 @@ def score(given):
         lines.append(f"{given.out} written")
     else:
         content |= {k: v.tolist() for k, v in scored.steps.items()}
-        lines += [] if scored.labelled else rows
+        lines += [] if "eer" in content else rows
+    forget_parts(out)
     return Answer(content, "\n".join(lines))
 
 
 def scored_list(given, recognition, out):
-    """Score the list that a command was given; keep no embeddings."""
-    from speechbrain_moe.inference.list_embeddings import forget_parts
+    """Score the list that a command was given."""
     from speechbrain_moe.inference.list_scores import score_list
 
-    scored = score_list(
+    return score_list(
         recognition, given.trials, given.audio, out, given.batch_size
     )
-    forget_parts(out)
-    return scored
+
+
+def error_rates(trials, cosines):
+    """Error rates of a list, or why it has none.
+
+    Arguments
+    ---------
+    trials : Trials
+        With labels.
+    cosines : np.ndarray
+        One a trial.
+
+    Returns
+    -------
+    dict
+        As ``measure_any``; or no_rates, the reason, such as labels of one
+        class.
+    """
+    from speechbrain_moe.scoring.error_rates import measure_any
+
+    try:
+        return measure_any(trials, cosines)
+    except InputError as error:
+        return {"no_rates": str(error)}
 
 
 def rates_text(rates):
@@ -115,13 +139,15 @@ def rates_text(rates):
     Arguments
     ---------
     rates : dict
-        What ``measure_any`` returned.
+        What ``error_rates`` returned.
 
     Returns
     -------
     str
         A line for each rate; brackets hold 95 % intervals over speakers.
     """
+    if "no_rates" in rates:
+        return f"# no error rates: {rates['no_rates']}"
     names = {"eer": ("EER", " %"), "min_dcf_0.01": ("minDCF(0.01)", "")}
     names["min_dcf_0.05"] = ("minDCF(0.05)", "")
     about = f"{rates['n_trials']} trials, {rates['n_target']} of one speaker"
@@ -154,14 +180,21 @@ def calibrate(given):
         The thresholds.
     """
     from speechbrain_moe.inference import recalibration
+    from speechbrain_moe.inference.list_embeddings import forget_parts
+    from speechbrain_moe.scoring.pairs import read_pairs
 
-    package = None if given.out.endswith(".json") else package_folder(given)
-    recognition = open_model(given)
-    scored = scored_list(given, recognition, given.out)
-    if not scored.labelled:
+    if not read_pairs(given.trials)[1]:
         raise InputError(
             f"{given.trials} has no labels; give lines 'label enrol test'"
         )
+    package = None
+    if given.out.endswith(".json"):
+        check_out(given.out)
+    else:
+        package = package_folder(given)
+        recalibration.check_copy(package, given.out)
+    recognition = open_model(given)
+    scored = scored_list(given, recognition, given.out)
     content = recalibration.learn_calibration(
         scored.trials,
         scored.steps["cosine"],
@@ -172,6 +205,7 @@ def calibrate(given):
         recalibration.write_calibration(given.out, content)
     else:
         recalibration.copy_calibrated(package, given.out, content)
+    forget_parts(given.out)
     said = {"out": given.out, "thresholds": content["thresholds"]["cosine"]}
     said |= {key: content[key] for key in ("n_trials", "n_target")}
     return Answer(said, calibration_text(said))

@@ -4,13 +4,14 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-from speechbrain_moe.cli.answer import Answer
+from speechbrain_moe.cli.answer import Answer, say_left_out
 from speechbrain_moe.cli.options import (
     add_command,
     add_decision,
     add_model,
     open_model,
 )
+from speechbrain_moe.errors import AudioError
 
 VERIFY = """\
 verify a.wav b.wav
@@ -110,7 +111,12 @@ def route(given):
     Returns
     -------
     Answer
-        An entry for each file.
+        An entry for each file, and which could not be used.
+
+    Raises
+    ------
+    AudioError
+        If no file can be used.
     """
     from tqdm import tqdm
 
@@ -119,9 +125,17 @@ def route(given):
 
     paths, recognition = list_files(given.files), open_model(given)
     progress = tqdm(paths, desc="listening", unit="file", disable=None)
-    voices = [voice_dict(recognition.describe(path)) for path in progress]
+    voices, broken = [], {}
+    for path in progress:
+        try:
+            voices.append(voice_dict(recognition.describe(path)))
+        except AudioError as error:
+            if len(broken) == len(paths) - 1:
+                raise
+            broken[path] = str(error).removeprefix(f"{path}: ")
+    say_left_out(broken)
     text = "\n".join(map(route_line, voices))
-    return Answer({"files": voices}, text)
+    return Answer({"files": voices, "left_out": broken}, text)
 
 
 def route_line(voice):

@@ -21,18 +21,21 @@ from speechbrain_moe.errors import InputError, MissingPackageError
 from speechbrain_moe.files import write_whole
 
 
-def check_target(path):
+def check_target(path, paths=()):
     """Refuse a file that could not be written in the end.
 
     Arguments
     ---------
     path : str or Path
         The file.
+    paths : sequence of str
+        What it is to hold.
 
     Raises
     ------
     InputError
-        If the ending is unknown, or a package for it is not installed.
+        If the ending is unknown, a package for it is not installed, or one
+        of paths holds white space and the form is ark.
 
     Example
     -------
@@ -48,6 +51,8 @@ def check_target(path):
         )
     if Path(path).is_dir():
         raise InputError(f"{path}: is a folder; give a file")
+    if Path(path).suffix == ".ark":
+        check_keys(paths)
     if Path(path).suffix == ".parquet":
         try:
             import pyarrow  # noqa: F401
@@ -56,6 +61,16 @@ def check_target(path):
                 f"{path}: parquet needs pyarrow: pip install pyarrow; or "
                 "give a name that ends in .csv or .npz"
             ) from error
+
+
+def check_keys(paths):
+    """Refuse what can be no key of a Kaldi ark."""
+    for path in paths:
+        if path.split() != [path]:
+            raise InputError(
+                f"the path {path!r} holds white space, which a Kaldi ark "
+                "cannot; rename the file, or write .npz"
+            )
 
 
 def write_embeddings(path, found):
@@ -83,7 +98,7 @@ def write_embeddings(path, found):
     >>> path.read_text()
     'a.wav  [ 0.6 0.8 ]\\n'
     """
-    check_target(path)
+    check_target(path, found.paths)
     write_whole(path, WRITERS[Path(path).suffix](found))
 
 
@@ -116,12 +131,6 @@ def parquet(found):
 
 def ark(found):
     """Kaldi's text form, one vector a line."""
-    for path in found.paths:
-        if path.split() != [path]:
-            raise InputError(
-                f"the path {path!r} holds white space, which a Kaldi ark "
-                "cannot; rename the file, or write .npz"
-            )
     # str of a float32 is the shortest text that reads back the same
     return "".join(
         f"{path}  [ {' '.join(map(str, vector))} ]\n"

@@ -54,6 +54,8 @@ def list_files(given):
 def expand(name):
     """Files that one name stands for."""
     path = Path(name)
+    if not name:
+        raise AudioError("one name is empty; give a file or a folder")
     if path.is_dir():
         return files_below(path)
     if path.is_file() and path.suffix.lower() not in LISTS:
@@ -115,11 +117,14 @@ def read_list(path):
     ['a.wav', 'b.wav']
     """
     try:
-        if str(path).endswith(".csv"):
-            table = pd.read_csv(path, usecols=["path"], dtype=str)
-            lines = table.path.dropna().tolist()
+        if Path(path).suffix.lower() == ".csv":
+            # A file may be called NA
+            table = pd.read_csv(
+                path, usecols=["path"], dtype=str, keep_default_na=False
+            )
+            lines = table.path.tolist()
         else:
-            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+            lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: no list of files ({error}); give a csv with a column "

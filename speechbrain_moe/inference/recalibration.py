@@ -112,13 +112,10 @@ def copy_calibrated(package, out, content):
     Raises
     ------
     PackageError
-        If the package has no manifest, or out is the package itself or
-        holds something else.
+        If the package has no manifest, or ``check_copy`` refuses.
     """
     package, out = Path(package), Path(out)
-    if out.resolve() == package.resolve():
-        raise PackageError(f"{out} is the package itself; give a new folder")
-    check_free(out)
+    check_copy(package, out)
     aside = out.with_name(out.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(package, aside, ignore=shutil.ignore_patterns(".*"))
@@ -127,6 +124,29 @@ def copy_calibrated(package, out, content):
     sign_package(aside)
     shutil.rmtree(out, ignore_errors=True)
     os.replace(aside, out)
+
+
+def check_copy(package, out):
+    """Refuse a folder that a calibrated copy cannot be written to.
+
+    Arguments
+    ---------
+    package : str or Path
+        The package.
+    out : str or Path
+        Folder to write.
+
+    Raises
+    ------
+    PackageError
+        If it is the package itself, within it, or holds something else.
+    """
+    package, folder = Path(package).resolve(), Path(out).resolve()
+    if package in (folder, *folder.parents):
+        raise PackageError(
+            f"{out} is the package itself, or within it; give a new folder"
+        )
+    check_free(Path(out))
 
 
 def write_note(path, note):

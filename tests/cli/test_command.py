@@ -88,3 +88,22 @@ def test_a_reader_that_leaves_early_is_no_error():
     command = f'"{sys.executable}" -c "{program}" | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("line\n", "")
+
+
+def test_what_the_system_refuses_ends_in_one_line(monkeypatch, refused):
+    def fill(*given):
+        raise OSError(28, "No space left on device", "out.npz")
+
+    monkeypatch.setattr(shipped, "find_model", fill)
+    said = refused("card")
+    assert "No space left on device" in said and "out.npz" in said
+
+
+def test_a_letter_that_a_terminal_lacks_is_no_error():
+    program = "from speechbrain_moe.cli import say; say('a' + chr(233))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+    )
+    assert done.stdout.strip() == rb"a\xe9"

@@ -47,3 +47,31 @@ def test_no_usable_file_ends_in_status_2(model, tmp_path, refused):
 def test_an_unknown_form_is_refused_before_anything_runs(files, refused):
     said = refused("embed", *files, "-o", "out.mat", "--model", "nowhere")
     assert "out.mat: give a name that ends in" in said
+
+
+@pytest.mark.parametrize(
+    "out, words",
+    [
+        ("file/out.npz", "file is no folder"),
+        ("folder.npz", "is a folder"),
+        ("out.ark", "'two words.wav' holds white space"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    out, words, tmp_path, monkeypatch, refused
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "two words.wav").touch()
+    (tmp_path / "folder.npz").mkdir()
+    given = ("embed", "two words.wav", "-o", out, "--model", "nowhere")
+    assert words in refused(*given)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_of_nothing_is_refused(
+    batch_size, model, files, tmp_path, refused
+):
+    given = ("embed", *files, "-o", tmp_path / "out.npz", *model)
+    said = refused(*given, "--batch_size", batch_size)
+    assert f"batch_size is {batch_size}; give 1 or more" in said

@@ -6,6 +6,7 @@ import pytest
 
 from speechbrain_moe.cli import main
 from speechbrain_moe.inference.shipped import open_recognition
+from speechbrain_moe.scoring import pairs
 
 
 @pytest.fixture
@@ -81,7 +82,67 @@ def test_calibrate_refuses_what_it_cannot_learn_from_or_copy(
     given, trial_list, refused
 ):
     (trial_list / "pairs.txt").write_text("a/s/0.wav b/s/1.wav\n")
-    pairs = ("pairs.txt", *given[1:], "--out", "out.json")
-    assert "pairs.txt has no labels" in refused("calibrate", *pairs)
+    unknown = ("pairs.txt", "--model", "nowhere", "--out", "out.json")
+    assert "pairs.txt has no labels" in refused("calibrate", *unknown)
     training = refused("calibrate", *given, "--out", "folder")
     assert "is no package" in training
+
+
+def test_scores_of_one_class_come_without_error_rates(
+    given, trial_list, said, capsys
+):
+    (trial_list / "same.txt").write_text("1 a/s/0.wav a/s/1.wav\n")
+    rest = given[1:]
+    found = said("score", "same.txt", *rest)
+    assert "0 nontarget trials" in found["no_rates"]
+    assert main(["score", "same.txt", *rest]) == 0
+    first, line = capsys.readouterr().out.splitlines()
+    assert first.startswith("# no error rates: 1 target and 0 nontarget")
+    assert line == f"1 a/s/0.wav a/s/1.wav {found['cosine'][0]:.6f}"
+
+
+def test_embeddings_are_kept_until_the_scores_are_written(
+    given, trial_list, monkeypatch, refused, said
+):
+    def fail(*given):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(pairs, "write_score_lines", fail)
+        refused("score", *given, "--out", "scores.txt")
+    parts = trial_list / "scores.txt.parts"
+    (part,) = parts.iterdir()
+    before = part.stat().st_mtime_ns
+    with monkeypatch.context() as full:
+        full.setattr(pairs, "write_score_lines", fail)
+        refused("score", *given, "--out", "scores.txt")
+    assert part.stat().st_mtime_ns == before
+    said("score", *given, "--out", "scores.txt")
+    assert not parts.exists()
+
+
+@pytest.mark.parametrize(
+    "command, out, words",
+    [
+        ("score", "audio", "audio: is a folder"),
+        ("score", "trials.txt/out", "trials.txt is no folder"),
+        ("calibrate", "trials.txt/my.json", "trials.txt is no folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    command, out, words, trial_list, monkeypatch, refused
+):
+    monkeypatch.chdir(trial_list)
+    (trial_list / "trials.txt").write_text("1 a/s/0.wav missing.wav\n")
+    given = (command, "trials.txt", "--audio", "audio", "--out", out)
+    assert words in refused(*given)
+
+
+@pytest.mark.parametrize("out", [".", "audio", "package", "package/copy"])
+def test_a_copy_that_cannot_be_written_is_refused_before_the_work(
+    out, experiment, given, trial_list, said, refused
+):
+    said("export", experiment, "package")
+    (trial_list / "trials.txt").write_text("1 a/s/0.wav missing.wav\n")
+    given = (*given[:3], "--model", "package", "--out", out)
+    assert "new folder" in refused("calibrate", *given)

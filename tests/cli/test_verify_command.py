@@ -107,3 +107,16 @@ def test_route_gives_each_files_weights(experiment, files, said, capsys):
         assert one["experts"] == pytest.approx(weights, abs=1e-4)
     assert main(["route", files[0], "--model", str(experiment)]) == 0
     assert capsys.readouterr().out.startswith(f"{files[0]}  0: ")
+
+
+def test_route_goes_on_past_files_that_cannot_be_used(
+    experiment, files, tmp_path, said, refused
+):
+    text = tmp_path / "text.wav"
+    text.write_text("no sound")
+    given = ("route", text, *files, "--model", experiment)
+    found = said(*given)
+    assert [one["path"] for one in found["files"]] == files
+    assert found["left_out"][str(text)].startswith("cannot be decoded")
+    alone = refused("route", text, "--model", experiment)
+    assert "text.wav: cannot be decoded" in alone

@@ -12,6 +12,8 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     (tmp_path / "list.txt").write_text("a/2.wav\n\na/1.WAV\n")
     (tmp_path / "list.csv").write_text("spk_id,path\nann,a/2.wav\n")
+    (tmp_path / "named.CSV").write_text("path\nNA\n")
+    (tmp_path / "line.txt").write_text("a\u2028b.wav\r\n", newline="")
     return tmp_path
 
 
@@ -25,6 +27,8 @@ def folder(tmp_path, monkeypatch):
         (["list.txt"], ["a/2.wav", "a/1.WAV"]),
         (["@list.txt", "a/1.WAV"], ["a/2.wav", "a/1.WAV"]),
         (["list.csv"], ["a/2.wav"]),
+        (["named.CSV"], ["NA"]),
+        (["line.txt"], ["a\u2028b.wav"]),
         (["a/notes.md"], ["a/notes.md"]),
     ],
 )
@@ -36,6 +40,7 @@ def test_names_stand_for_files(folder, given, found):
     "given, words",
     [
         ("nowhere.wav", "no such file"),
+        ("", "one name is empty"),
         ("empty", "no audio file"),
         ("a/*.mp3", "no file matches"),
         ("nowhere.txt", "no list of files"),
