@@ -87,7 +87,7 @@ class Gallery:
         Returns
         -------
         int
-            Recordings that the speaker now has.
+            Recordings that the speaker now has; 0 if deleted elsewhere since.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Gallery:
             for file, voice in zip(files, voices)
         ]
         add_recordings(self.file, key, rows, replace)
-        return len(self.recordings(name))
+        return len(read_files(self.file, name))
 
     def delete(self, name):
         """Forget a speaker; the embeddings are overwritten.
@@ -188,7 +188,7 @@ class Gallery:
         accept : list of str
             Faults to decide despite.
         n_nearest : int
-            Scores to tell; the decision is by all.
+            Scores to tell, 1 or more; the decision is by all.
 
         Returns
         -------

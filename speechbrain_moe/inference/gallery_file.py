@@ -119,6 +119,16 @@ def is_empty(connection):
     return connection.execute("PRAGMA user_version").fetchone() == (0,)
 
 
+def is_there(file):
+    """Whether a gallery was made."""
+    try:
+        return Path(file).is_file()
+    except OSError as error:
+        raise InputError(
+            f"{file}: {error.strerror}; give a folder that can be read"
+        ) from error
+
+
 def read_about(file):
     """Model of a gallery, and a word that changes with every change.
 
@@ -132,12 +142,17 @@ def read_about(file):
     model, state : str or None
         None where there is no file; model also while nobody is enrolled.
 
+    Raises
+    ------
+    InputError
+        If the file is damaged or cannot be read.
+
     Example
     -------
     >>> read_about(getfixture("tmp_path") / "gallery.sqlite")
     (None, None)
     """
-    if not Path(file).is_file():
+    if not is_there(file):
         return None, None
     with transaction(file) as connection:
         if is_empty(connection):

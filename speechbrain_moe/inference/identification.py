@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
+from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.decisions import (
     UNKNOWN,
     find_objections,
@@ -208,6 +209,14 @@ def rank(scores, n_nearest=None):
     return few[np.argsort(-scores[few], kind="stable")][:n_nearest]
 
 
+def check_n_nearest(n_nearest):
+    """Refuse a number of scores that cannot be told."""
+    if n_nearest is None:
+        return
+    if not isinstance(n_nearest, (int, np.integer)) or n_nearest < 1:
+        raise InputError(f"n_nearest is {n_nearest!r}; give 1 or more")
+
+
 def pick(
     names,
     embeddings,
@@ -237,7 +246,7 @@ def pick(
     accept : list of str
         Faults to decide despite.
     n_nearest : int, optional
-        Scores to tell; all by default. The decision is by all.
+        Scores to tell, 1 or more; all by default. The decision is by all.
 
     Returns
     -------
@@ -247,8 +256,9 @@ def pick(
     Raises
     ------
     InputError
-        If threshold, prior or accept cannot be used.
+        If threshold, prior, accept or n_nearest cannot be used.
     """
+    check_n_nearest(n_nearest)
     value, no_threshold = raise_threshold(threshold, learnt, len(names))
     objections = find_objections([test], accept)
     reason = "; ".join(filter(None, (objections, no_threshold))) or None

@@ -8,6 +8,7 @@ from speechbrain_moe.errors import AudioError, InputError
 from speechbrain_moe.inference import gallery as gallery_module
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.gallery import Gallery
+from speechbrain_moe.inference.gallery_changes import add_recordings
 from speechbrain_moe.inference.learnt import Learnt
 from speechbrain_moe.inference.recognition import MoESpeakerRecognition
 from speechbrain_moe.scoring.calibration import Calibration
@@ -152,6 +153,17 @@ def test_deleted_speaker_is_gone(filled, encoder, files):
 def test_only_the_nearest_are_told(filled, encoder, files):
     found = filled.identify(encoder, files[2], 0.5, n_nearest=1)
     assert list(found.scores) == ["bob"] and found.n_enrolled == 3
+
+
+def test_speaker_deleted_elsewhere_at_once_was_enrolled(
+    gallery, encoder, files, monkeypatch
+):
+    def add_then_delete(file, *given):
+        add_recordings(file, *given)
+        Gallery(file.parent).delete("ann")
+
+    monkeypatch.setattr(gallery_module, "add_recordings", add_then_delete)
+    assert gallery.enrol(encoder, "ann", files[0], accept=["too_short"]) == 0
 
 
 def test_nobody_enrolled_is_an_error(gallery, encoder, files, tmp_path):

@@ -200,6 +200,13 @@ def test_damaged_file_is_named(file):
             call(file)
 
 
+def test_folder_that_cannot_be_looked_into_is_named(tmp_path):
+    file = tmp_path / ("x" * 300) / "gallery.sqlite"
+    for call in (names_in, read_about):
+        with pytest.raises(InputError, match="gallery.sqlite: .* give a fold"):
+            call(file)
+
+
 def test_embeddings_of_differing_size_are_damage(file):
     add_recordings(file, "key", [row("ann"), row("bob", size=7)])
     with pytest.raises(InputError, match="embeddings differ in size"):

@@ -152,6 +152,17 @@ def test_rank_is_a_stable_sort_cut_short(n_nearest):
     assert np.array_equal(rank(scores, n_nearest), wanted)
 
 
+@pytest.mark.parametrize("n_nearest", [0, -1, 1.5, "all"])
+def test_number_of_scores_to_tell_is_one_or_more(n_nearest):
+    with pytest.raises(InputError, match="n_nearest is .*give 1 or more"):
+        pick(NAMES, ENROLLED, voice(0.0), LEARNT, n_nearest=n_nearest)
+
+
+def test_more_scores_than_voices_are_all_of_them():
+    found = pick(NAMES, ENROLLED, voice(0.0), LEARNT, n_nearest=99)
+    assert list(found.scores) == ["near", "far"]
+
+
 def test_few_scores_told_leave_the_decision_as_it_is():
     rows = np.random.default_rng(0).normal(size=(30, 2))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype("f4")
