@@ -102,17 +102,17 @@ def voice_sets(folder, utterances):
         yield CheckSet(f"voices, {name}", folder, trials, person)
 
 
-def copy_sets(pack, cache, ways):
-    """The test list of the pack, as recorded and spoilt."""
-    trials = read_trials(pack / "meta" / "veri_test.txt")
+def copy_sets(title, list_file, source, cache, ways):
+    """A trial list, its sounds as recorded and spoilt."""
+    trials = read_trials(list_file)
     paths = sorted({*trials.enrol, *trials.test})
     speaker = dict(zip(map(copy_name, paths), speakers_of(paths)))
     sides = ([*map(copy_name, side)] for side in trials[1:])
     trials = Trials(trials.labels, *sides)
     for name, spoil in ways.items():
         folder = cache / "".join(c if c.isalnum() else "_" for c in name)
-        write_copies(pack / "test", folder, paths, spoil, name)
-        yield CheckSet(f"test list, {name}", folder, trials, speaker)
+        write_copies(source, folder, paths, spoil, name)
+        yield CheckSet(f"{title}, {name}", folder, trials, speaker)
 
 
 def embed_paths(system, folder, paths, store):
@@ -199,7 +199,8 @@ def table(pack, models, peers, cache):
     for check in voice_sets(folder, utterances):
         yield row(check, systems, cache)
     ways = ways_to_spoil(copies, babble)
-    for check in copy_sets(pack, copies, ways):
+    test = ("test list", pack / "meta" / "veri_test.txt", pack / "test")
+    for check in copy_sets(*test, copies, ways):
         yield row(check, systems, cache)
     yield ""
     yield from sources(utterances)
