@@ -1,4 +1,8 @@
-"""The examples run, from top to bottom, on small made-up data."""
+"""The examples run, from top to bottom.
+
+Those on speech with the weights that ship, and the recordings that come with
+them: two of one person, one of another.
+"""
 
 import json
 import runpy
@@ -7,8 +11,72 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+
+from speechbrain_moe.inference.gallery import Gallery
+from speechbrain_moe.inference.shipped import open_recognition, shipped_package
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def recordings():
+    return sorted(shipped_package().glob("example_*.wav"))
+
+
+@pytest.fixture
+def printed(monkeypatch, capsys):
+    """Run an example as a program; give the lines it printed."""
+
+    def run(name, *given):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, given)])
+        runpy.run_path(str(EXAMPLES / name))
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_two_recordings_are_compared_and_the_route_is_read(recordings, printed):
+    lines = printed("verify.py", *recordings[:2])
+    assert lines[0] == "decision: same speaker"
+    assert lines[-1].startswith("the routes have ")
+    assert printed("verify.py", *recordings[1:])[0] != lines[0]
+
+
+def test_silence_has_a_reason_and_no_route(recordings, printed, tmp_path):
+    soundfile.write(tmp_path / "none.wav", np.zeros(16000), 16000)
+    lines = printed("verify.py", tmp_path / "none.wav", recordings[0])
+    assert lines[0] == "decision: none" and "silence" in lines[1]
+    assert lines[2] == "  score: -"
+    assert lines[-1].startswith(f"{recordings[0]}: experts ")
+
+
+def test_threshold_is_chosen_by_a_list_of_trials(recordings, printed, tmp_path):
+    pytest.importorskip("matplotlib")
+    a, b, c = (path.name for path in recordings)
+    trials = tmp_path / "trials.txt"
+    trials.write_text(f"1 {a} {b}\n0 {a} {c}\n0 {b} {c}\n")
+    given = trials, recordings[0].parent, tmp_path / "scores.png"
+    lines = printed("threshold.py", *given)
+    assert lines[0] == "EER: 0.00 %"
+    assert lines[1].startswith("eer: None ")  # errors are too few
+    assert lines[-2].endswith(" 0.0% misses, 0.0% let in")
+    assert lines[-1].endswith(lines[-2].split(",")[0].split()[-1])
+    assert (tmp_path / "scores.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_known_voice_of_a_meeting_has_its_name(recordings, printed, tmp_path):
+    for name in ("onnxruntime", "silero_vad"):
+        pytest.importorskip(name)
+    wavs = [soundfile.read(path)[0] for path in recordings]
+    meeting, gallery = tmp_path / "meeting.wav", tmp_path / "gallery"
+    soundfile.write(meeting, np.concatenate([wavs[0], wavs[2]] * 2), 16000)
+    Gallery(gallery).enrol(open_recognition(), "Ann Lee", [recordings[0]])
+    lines = printed("meeting.py", meeting, gallery)
+    assert lines[0].endswith(" s  Ann Lee")
+    assert {line.split(" s  ")[1] for line in lines} > {"Ann Lee"}
+    rttm = meeting.with_suffix(".rttm").read_text().splitlines()
+    assert [len(line.split()) for line in rttm] == [10] * len(lines)
 
 
 @pytest.fixture
