@@ -30,8 +30,7 @@ def add_machine_commands(commands):
         "say what is installed and whether the model is well",
         DOCTOR,
     )
-    one.add_argument("--model", help="(default: the shipped weights)")
-    one.add_argument("--device", default="cpu", help="where to try it")
+    add_model(one, calibration=False)
     one = add_command(
         commands, "bench", bench, "measure speed on this machine", BENCH
     )
@@ -57,7 +56,7 @@ def doctor(given):
     """
     from speechbrain_moe.inference.doctor import examine
 
-    found = examine(given.model, given.device)
+    found = examine(given.model, given.device, given.revision, given.allow_code)
     return Answer(found, doctor_text(found), 2 if found["problems"] else 0)
 
 

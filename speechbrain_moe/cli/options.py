@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 
 from speechbrain_moe.errors import InputError, PackageError
-from speechbrain_moe.inference.quality import FAULTS
 
 
 def add_command(commands, name, run, help, examples):
@@ -55,13 +54,30 @@ def add_command(commands, name, run, help, examples):
     return command
 
 
-def add_model(command):
+class Faults:
+    """Names of the faults, loaded when one is given or help is asked for.
+
+    Example
+    -------
+    >>> "silent" in Faults(), "unknown" in Faults()
+    (True, False)
+    """
+
+    def __iter__(self):
+        from speechbrain_moe.inference.quality import FAULTS
+
+        return iter(FAULTS)
+
+
+def add_model(command, calibration=True):
     """Declare which model, where it runs, and what it may do.
 
     Arguments
     ---------
     command : argparse.ArgumentParser
         Changed in place.
+    calibration : bool
+        Whether another calibration than the package's can be given.
     """
     group = command.add_argument_group("model")
     add = group.add_argument
@@ -71,7 +87,8 @@ def add_model(command):
         "Hub id as user/name (default: the shipped weights)",
     )
     add("--revision", help="of a Hub id: branch, tag or commit")
-    add("--calibration", help="calibration.json, in place of the package's")
+    if calibration:
+        add("--calibration", help="calibration.json to use instead")
     add("--device", default="cpu", help="such as cpu (default) or cuda:0")
     add_allow_code(group)
 
@@ -116,9 +133,10 @@ def add_accept(command):
     command.add_argument(
         "--accept",
         action="append",
-        choices=FAULTS,
+        choices=Faults(),
+        metavar="FAULT",
         default=[],
-        help="a fault to overlook; may be given several times",
+        help="a fault to overlook: %(choices)s; may be given several times",
     )
 
 

@@ -5,7 +5,7 @@ Authors
 """
 
 from speechbrain_moe.cli.answer import Answer
-from speechbrain_moe.cli.options import add_command
+from speechbrain_moe.cli.options import add_command, add_model
 
 APP = """\
 app
@@ -24,15 +24,13 @@ def add_app_command(commands):
         commands, "app", app, "serve a page to try it in a browser", APP
     )
     add = one.add_argument
-    add("--model", help="as for verify (default: the shipped weights)")
-    add("--revision", help="of a Hub id: branch, tag or commit")
-    add("--device", default="cpu", help="such as cpu (default) or cuda:0")
     add("--host", default="127.0.0.1", help="0.0.0.0 lets others in")
     add("--port", type=int, default=7860)
     add("--gallery", help="folder to keep enrolled voices in (default: none)")
     add("--report", help="routing.json of the command report, to show")
     add("--max_seconds", type=float, default=300, help="longest recording")
     add("--max_mb", type=int, default=50, help="largest upload")
+    add_model(one, calibration=False)
 
 
 def app(given):
@@ -49,5 +47,6 @@ def app(given):
         given.report,
         revision=given.revision,
         device=given.device,
+        allow_code=given.allow_code,
     )
     return Answer({"stopped": True}, "stopped")

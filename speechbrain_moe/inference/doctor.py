@@ -29,7 +29,7 @@ from speechbrain_moe.inference.snapshot import fetch_snapshot
 NAME = "speechbrain-moe"
 
 
-def examine(model=None, device="cpu"):
+def examine(model=None, device="cpu", revision=None, allow_code=False):
     """Look at the installation and at a model.
 
     Arguments
@@ -38,6 +38,10 @@ def examine(model=None, device="cpu"):
         As for ``open_recognition``; by default the shipped weights.
     device : str
         Where to run it.
+    revision : str, optional
+        Of a Hub id.
+    allow_code : bool
+        Whether the package's yaml may run any code.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def examine(model=None, device="cpu"):
         list of sentences, empty when all is well.
     """
     versions, problems = installed_versions()
-    found, ill = examine_model(model, device)
+    found, ill = examine_model(model, device, revision, allow_code)
     return {
         "versions": versions,
         "devices": devices(),
@@ -161,15 +165,13 @@ def devices():
     return found
 
 
-def examine_model(model, device):
+def examine_model(model, device, revision=None, allow_code=False):
     """Check a model's files and what it gives.
 
     Arguments
     ---------
-    model : str, Path or None
+    model, device, revision, allow_code
         As for ``examine``.
-    device : str
-        Where to run it.
 
     Returns
     -------
@@ -184,10 +186,10 @@ def examine_model(model, device):
         found["place"] = str(place)
         if isinstance(place, str):
             check_source(place)
-            place = fetch_snapshot(place)
+            place, revision = fetch_snapshot(place, revision), None
         if not is_training(place):
             found["n_files"] = len(check_files(place)["files"])
-        recognition = open_recognition(place, device=device)
+        recognition = open_recognition(place, revision, device, allow_code)
         found["calibrated"] = recognition.learnt.calibration is not None
         found["golden"] = check_golden(recognition, place)
     except InputError as error:

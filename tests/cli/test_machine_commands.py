@@ -94,7 +94,7 @@ def test_a_package_that_lacks_its_weights_is_told_so(package, capsys):
 def test_the_doctor_scores_the_examples_of_a_hub_package_too(
     package, capsys, monkeypatch
 ):
-    monkeypatch.setattr(examination, "fetch_snapshot", lambda _: package)
+    monkeypatch.setattr(examination, "fetch_snapshot", lambda *given: package)
     status, found = doctor("user/voices", capsys)
     assert (status, len(found["model"]["golden"])) == (0, 1)
     assert found["model"]["place"] == "user/voices"
