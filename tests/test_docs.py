@@ -1,14 +1,16 @@
-"""What README and docs show: Python blocks run, commands fit what is there."""
+"""What README and docs show: Python runs, commands run or fit what is there."""
 
 import configparser
 import re
 import shlex
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
-from speechbrain_moe.cli import build_parser
+from speechbrain_moe.cli import build_parser, main
 from speechbrain_moe.inference import shipped
 from speechbrain_moe.inference.export import export_package
 
@@ -20,6 +22,17 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # of SpeechBrain, beside the keys of a yaml
 RUN_OPTIONS = ("debug", "test_only", "distributed_backend")
 PROGRAMS = "cd|make|pip|python|source|speechbrain-moe|torchrun"
+RUN_PAGES = [ROOT / "README.md", ROOT / "docs" / "quickstart.md"]
+# How commands of RUN_PAGES begin that do not run here, and why
+NOT_RUN = {
+    "pip": "fetches packages",
+    "make": "makes an environment; takes minutes",
+    "cd": "goes where train.py is",
+    "python train.py": "takes minutes; tests/recipes trains in miniature",
+    "speechbrain-moe app": "serves until it is stopped; tests/app opens it",
+    "speechbrain-moe push": "needs a Hub; tests/inference/test_hub.py has one",
+    "speechbrain-moe pull": "the same",
+}
 
 
 def fenced(path, language):
@@ -28,15 +41,28 @@ def fenced(path, language):
     return [body for name, body in FENCE.findall(text) if name == language]
 
 
-def commands(path):
-    """Commands of sh blocks, and of indented lines that are commands."""
+def commands(path, given=None):
+    """Commands of sh blocks, and of indented lines that are commands.
+
+    Each <placeholder> becomes what is given for it.
+    """
+    given = given or {}
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")
     shown = [body for name, body in FENCE.findall(text) if name == "sh"]
     outside = FENCE.sub("", text)
     shown += re.findall(rf"^    ((?:{PROGRAMS}) .*)$", outside, re.MULTILINE)
     lines = [line for body in shown for line in body.splitlines()]
-    plain = (re.sub(r"<[^>]*>", "PLACEHOLDER", line) for line in lines)
+    plain = (
+        re.sub(r"<([^>]*)>", lambda it: given.get(it[1], "PLACEHOLDER"), line)
+        for line in lines
+    )
     return [words for line in plain if (words := shlex.split(line, True))]
+
+
+def beginning(words):
+    """The entry of NOT_RUN that a command is of, None if it runs."""
+    firsts = (words[0], " ".join(words[:2]))
+    return next((first for first in firsts if first in NOT_RUN), None)
 
 
 def yaml_keys():
@@ -129,6 +155,55 @@ def recordings(experiment, voices, tmp_path, monkeypatch):
         "1 ann1.wav ann2.wav\n0 ann1.wav bob.wav\n0 a.wav bob.wav\n"
     )
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def files_named(experiment, tmp_path, monkeypatch):
+    """A folder with what RUN_PAGES name, and their placeholders.
+
+    Shipped weights, and the recordings that come with them: two of one
+    person, one of another.
+    """
+    pytest.importorskip("onnxruntime")
+    for name in ("matplotlib", "onnxscript", "silero_vad", "sklearn"):
+        pytest.importorskip(name)
+    examples = sorted(shipped.shipped_package().glob("*.wav"))
+    names = {"a": 0, "b": 1, "monday": 0, "tuesday": 1, "call": 1}
+    listed = {"ann/s/1": 0, "ann/s/2": 1, "bob/s/1": 2}
+    for name in ("ann", "bob"):
+        (tmp_path / "recordings" / name / "s").mkdir(parents=True)
+    names |= {f"recordings/{name}": i for name, i in listed.items()}
+    for name, i in names.items():
+        shutil.copy(examples[i], tmp_path / f"{name}.wav")
+    talk = np.concatenate([soundfile.read(path)[0] for path in examples])
+    soundfile.write(tmp_path / "meeting.wav", talk, 16000)
+    trials = "1 ann/s/1.wav ann/s/2.wav\n0 ann/s/1.wav bob/s/1.wav\n"
+    (tmp_path / "list.txt").write_text(trials)
+    monkeypatch.chdir(tmp_path)
+    given = {"training": str(experiment), "package": "package"}
+    return given | {"list": "list.txt", "folder": "recordings"}
+
+
+@pytest.mark.slow  # one of them traces a model
+@pytest.mark.parametrize("page", RUN_PAGES, ids=lambda p: p.name)
+def test_commands_of_a_page_run_one_after_the_other(
+    page, files_named, tmp_path, capsys
+):
+    run = [w for w in commands(page, files_named) if not beginning(w)]
+    assert len(run) >= 6
+    for program, *rest in run:
+        assert program == "speechbrain-moe", f"{program}: how is it run?"
+        assert main(rest) == 0, f"{shlex.join(rest)}: {capsys.readouterr().err}"
+        assert capsys.readouterr().out, rest
+        if rest[0] == "identify":
+            assert main([*rest, "--json"]) == 0
+            assert '"name": "Ann"' in capsys.readouterr().out
+    assert np.load(tmp_path / "embeddings.npz")["embeddings"].shape[0] == 3
+
+
+def test_each_reason_not_to_run_is_that_of_a_command():
+    shown = [beginning(w) for page in RUN_PAGES for w in commands(page)]
+    assert set(NOT_RUN) == set(shown) - {None}
 
 
 @pytest.mark.parametrize(
