@@ -130,8 +130,9 @@ def _draw_bar(axes, y, row, rate, factor):
         hatch="" if small else HATCHES[row["block"] % len(HATCHES)],
     )
     if np.isfinite(low):
+        # around its own middle: the value may lie outside of it
         style = {"color": "black", "linewidth": 1.6, "capsize": 4}
-        axes.errorbar(value, y, xerr=[[value - low], [high - value]], **style)
+        axes.errorbar((low + high) / 2, y, xerr=(high - low) / 2, **style)
     text = f"  {value:.1f}" + ("  (too few to say)" if small else "")
-    end = high if np.isfinite(high) else value
+    end = max(high, value) if np.isfinite(high) else value
     axes.annotate(text, (end, y), va="center")

@@ -43,6 +43,13 @@ def test_the_interval_is_drawn_from_low_to_high(drawn, table):
     np.testing.assert_allclose(spans, [[2, 11], [4, 12]])
 
 
+def test_an_interval_beside_its_value_is_drawn_all_the_same(drawn, table):
+    # percentiles of resamples may lie on one side of what was measured
+    table.write_text(HEADER + "gender,f,15,6,7,11,0.07,0.03,0.10,\n")
+    (interval,) = drawn(plot_subgroups, table).axes[0].collections
+    np.testing.assert_allclose(interval.get_segments()[0][:, 0], [7, 11])
+
+
 def test_groups_too_small_to_say_are_hollow_and_named(drawn, table):
     figure = drawn(plot_subgroups, table)
     hollow = [bar.get_facecolor()[3] == 0 for bar in bars(figure)]
