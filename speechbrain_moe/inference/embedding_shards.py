@@ -27,7 +27,10 @@ from speechbrain_moe.inference.file_embeddings import FileEmbeddings
 
 OTHERS = {"key", "made_by", "paths", "embeddings"}
 OTHERS |= {"broken_paths", "broken_reasons"}
+# What numpy and zipfile say of damage; RuntimeError: of a zip's flags,
+# TypeError and AttributeError: of an .npy
 DAMAGED = (OSError, EOFError, KeyError, ValueError, BadZipFile)
+DAMAGED += (RuntimeError, TypeError, AttributeError)
 
 
 def encoder_key(encoder):
@@ -87,10 +90,12 @@ def shard_key(model_key, paths, folder):
 
 
 def stamp(file):
-    """Size and time of a file, or nothing where there is none."""
+    """Size and time of a file, or nothing where none can be read."""
     try:
-        status = os.stat(file)
-    except OSError:
+        readable, status = os.access(file, os.R_OK), os.stat(file)
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        return ()
+    if not readable:
         return ()
     return status.st_size, status.st_mtime_ns
 

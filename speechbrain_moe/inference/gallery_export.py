@@ -15,16 +15,14 @@ Authors
 import csv
 from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.embedding_shards import DAMAGED
 from speechbrain_moe.inference.gallery_file import Recordings
 
-# RuntimeError: zipfile's word for a damaged flag or version
-DAMAGED = (OSError, EOFError, KeyError, ValueError, RuntimeError, BadZipFile)
 COLUMNS = ("names", "files", "sha256")
 
 

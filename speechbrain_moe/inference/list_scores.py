@@ -79,9 +79,11 @@ def score_list(recognition, path, folder, out, batch_size=1):
     check_trial_files(trials, folder, "--audio")
     paths = sorted({*trials.enrol, *trials.test})
     found = embed_recordings(recognition, paths, out, folder, batch_size)
-    for name, reason in found.broken.items():
+    if found.broken:
+        reasons = (f"{Path(folder) / p}: {r}" for p, r in found.broken.items())
         raise AudioError(
-            f"{Path(folder) / name}: {reason}; leave it out of {path}"
+            f"{len(found.broken)} of {len(paths)} files cannot be used, leave "
+            f"them out of {path}: {'; '.join(reasons)}"
         )
     steps = {"cosine": trial_scores(found.embeddings, found.paths, trials)}
     calibration = recognition.learnt.calibration

@@ -48,9 +48,13 @@ def test_pairs_without_labels_are_scored(given, trial_list, said, capsys):
     assert capsys.readouterr().out == f"a/s/0.wav b/s/1.wav {score:.6f}\n"
 
 
-def test_a_broken_file_of_the_list_is_named(given, trial_list, refused):
-    (trial_list / "audio/a/s/0.wav").write_text("no sound")
-    assert "audio/a/s/0.wav: cannot be decoded" in refused("score", *given)
+def test_every_broken_file_of_the_list_is_named(given, trial_list, refused):
+    for name in ("a/s/0.wav", "b/s/1.wav"):
+        (trial_list / "audio" / name).write_text("no sound")
+    error = refused("score", *given)
+    assert "2 of 6 files cannot be used" in error
+    assert "audio/a/s/0.wav: cannot be decoded" in error
+    assert "audio/b/s/1.wav: cannot be decoded" in error
 
 
 def test_a_calibration_gives_verify_a_probability(

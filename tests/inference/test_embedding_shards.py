@@ -44,6 +44,20 @@ def test_truncated_shard_has_no_key_and_is_refused_by_name(tmp_path):
         read_shard(file)
 
 
+def test_a_file_that_may_not_be_read_has_the_key_of_none(tmp_path, monkeypatch):
+    missing = shard_key("model", ["a.wav"], tmp_path)
+    (tmp_path / "a.wav").touch()
+    assert shard_key("model", ["a.wav"], tmp_path) != missing
+    # Else its reason would be kept after its permissions are mended
+    monkeypatch.setattr(os, "access", lambda *given: False)
+    assert shard_key("model", ["a.wav"], tmp_path) == missing
+
+
+def test_a_name_that_no_file_can_have_has_a_key_too(tmp_path):
+    one, other = (shard_key("m", [n], tmp_path) for n in ("a\0", "b\0"))
+    assert one != other
+
+
 def test_key_follows_model_paths_and_audio(tmp_path):
     file = tmp_path / "a.wav"
     file.write_bytes(b"one")

@@ -50,7 +50,9 @@ def test_what_no_gallery_exports_is_refused(tmp_path, changed):
 def test_missing_and_damaged_files_are_named(tmp_path):
     (tmp_path / "text.npz").write_text("text")
     np.savez(tmp_path / "few.npz", names=np.array(["ann"]))
-    for name in ("none.npz", "text.npz", "few.npz"):
+    with open(tmp_path / "array.npz", "wb") as stream:
+        np.save(stream, EMBEDDINGS)
+    for name in ("none.npz", "text.npz", "few.npz", "array.npz"):
         with pytest.raises(InputError, match=f"{name} cannot be taken in"):
             read_export(tmp_path / name)
 
