@@ -13,6 +13,7 @@ Authors
 
 from typing import NamedTuple
 
+import soundfile
 import torch
 import torch.nn.functional as F
 from speechbrain.dataio.preprocess import AudioNormalizer
@@ -83,7 +84,12 @@ def find_speech(path):
         sampling_rate=RATE_HZ,
         audio_length_samples=n_samples,
     )
-    return [Region(r["start"] / RATE_HZ, r["end"] / RATE_HZ) for r in found]
+    # resampled windows are rounded up, and together longer than the file
+    end_s = soundfile.info(path).duration
+    return [
+        Region(r["start"] / RATE_HZ, min(r["end"] / RATE_HZ, end_s))
+        for r in found
+    ]
 
 
 def frames_of(path):

@@ -53,6 +53,15 @@ def test_regions_are_the_same_however_the_file_is_read(
     assert find_speech(path) == whole != []
 
 
+def test_speech_up_to_the_end_ends_with_the_file(spoken, tmp_path, monkeypatch):
+    # Each window is resampled to whole samples, rounded up
+    monkeypatch.setattr(recordings, "MAX_WINDOW_S", 0.05)
+    wav, rate = soundfile.read(spoken[0])
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, wav[: round((spoken[1][1] - 0.4) * rate)], rate)
+    assert find_speech(path)[-1].end_s == soundfile.info(path).duration
+
+
 def test_nobody_speaks_in_silence_and_in_noise(spoken, tmp_path):
     path = tmp_path / "quiet.wav"
     noise = 0.01 * np.random.default_rng(0).standard_normal(48001)
