@@ -30,6 +30,7 @@ from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.recordings import read_windows
 from speechbrain_moe.inference.speaker_clusters import (
     MAX_DISTANCE,
+    check_settings,
     find_speakers,
 )
 from speechbrain_moe.inference.speech_regions import Region, find_speech
@@ -103,6 +104,7 @@ def diarize_file(recognition, path, n_speakers=None, max_distance=MAX_DISTANCE):
     speechbrain_moe.errors.AudioError: nowhere.wav: no such file; correct the
     path
     """
+    check_settings(n_speakers, max_distance)
     regions = find_speech(path)
     if not regions:
         raise AudioError(

@@ -58,8 +58,7 @@ def find_speakers(embeddings, n_speakers=None, max_distance=MAX_DISTANCE):
     >>> len(find_speakers(voices, n_speakers=1))
     1
     """
-    if not max_distance > 0:
-        raise InputError(f"max_distance is {max_distance}; give one above 0")
+    check_settings(n_speakers, max_distance)
     embeddings = np.asarray(embeddings, dtype=np.float64)
     means, counts = condense(embeddings, max_distance)
     if n_speakers is None:
@@ -71,6 +70,35 @@ def find_speakers(embeddings, n_speakers=None, max_distance=MAX_DISTANCE):
         (means * counts[:, None])[labels == group].sum(0) for group in groups
     ]
     return np.stack([total / np.linalg.norm(total) for total in sums])
+
+
+def check_settings(n_speakers, max_distance):
+    """Refuse settings that fit no recording.
+
+    Arguments
+    ---------
+    n_speakers, max_distance
+        As for ``find_speakers``.
+
+    Raises
+    ------
+    InputError
+        If n_speakers is no whole number from 1 on, or max_distance is not
+        above 0.
+
+    Example
+    -------
+    >>> check_settings(None, 0.5)
+    """
+    if not max_distance > 0:
+        raise InputError(f"max_distance is {max_distance}; give one above 0")
+    if n_speakers is None:
+        return
+    if not isinstance(n_speakers, int) or n_speakers < 1:
+        raise InputError(
+            f"n_speakers is {n_speakers}; give a whole number from 1 on, or "
+            "leave it out"
+        )
 
 
 def condense(embeddings, max_distance):
@@ -160,8 +188,7 @@ def cut_into(means, counts, n_speakers):
     InputError
         If there cannot be as many.
     """
-    whole = isinstance(n_speakers, int)
-    if not whole or not 1 <= n_speakers <= len(means):
+    if n_speakers > len(means):
         raise InputError(
             f"n_speakers is {n_speakers}; give 1 to {len(means)} for as much "
             "speech as there is, or leave it out"

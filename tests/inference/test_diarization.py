@@ -178,6 +178,16 @@ def test_impossible_number_of_speakers_is_refused(encoder, talk, n_speakers):
         diarize_file(encoder, talk, n_speakers)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"n_speakers": 0}, {"n_speakers": 2.5}, {"max_distance": 0}]
+)
+def test_wrong_settings_are_refused_before_the_file_is_read(wrong, monkeypatch):
+    monkeypatch.delattr(diarization, "find_speech")
+    (name,) = wrong
+    with pytest.raises(InputError, match=f"{name} is {wrong[name]}; give"):
+        diarize_file(None, "talk.wav", **wrong)
+
+
 def test_rttm_has_ten_fields_a_line(tmp_path):
     segments = [Segment(0.1, 2.35, "speaker_1"), Segment(3, 4, "speaker_2")]
     path = tmp_path / "new" / "talk.rttm"
