@@ -10,6 +10,12 @@ Authors
 
 import numpy as np
 
+from speechbrain_moe.app.inputs import (
+    on_click,
+    recording_input,
+    threshold_inputs,
+    wanted_threshold,
+)
 from speechbrain_moe.app.uploads import (
     check_recording,
     recording_names,
@@ -24,7 +30,7 @@ from speechbrain_moe.app.words import (
     verdict,
 )
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.learnt import THRESHOLDS, calibrate
+from speechbrain_moe.inference.learnt import calibrate
 from speechbrain_moe.inference.quality import FAULTS
 from speechbrain_moe.inference.recordings import read_windows
 from speechbrain_moe.report.html import image
@@ -33,12 +39,6 @@ from speechbrain_moe.report.voice_figures import draw_experts, draw_waveform
 from speechbrain_moe.scoring.histogram import share_below
 
 SIDES = ("first voice", "second voice")
-OWN = "own"
-MEANINGS = {
-    "eer": "as many misses as false alarms",
-    "far1": "1 % false alarms",
-    "far0.1": "0.1 % false alarms",
-}
 SAID = {
     True: ("yes", "Same speaker", "reaches"),
     False: ("no", "Different speakers", "is below"),
@@ -71,7 +71,7 @@ def compare(served, enrol, test, choice, cosine, prior, accept):
     paths = [path or "" for path in (enrol, test)]
     names = recording_names(paths, SIDES)
     names.pop("", None)
-    threshold = cosine if choice == OWN else choice
+    threshold = wanted_threshold(choice, cosine)
     try:
         for path in paths:
             check_recording(path, served.max_seconds)
@@ -186,16 +186,6 @@ def voice_block(served, side, voice):
     return f"<div><h3>{side}</h3>{picture}{quality_notes(voice)}</div>"
 
 
-def threshold_choices(learnt):
-    """Names of thresholds with what they mean, for a list to choose from."""
-    choices = []
-    for name in THRESHOLDS:
-        value = (learnt.thresholds.get(name) or {}).get("value")
-        known = "not known" if value is None else f"{value:.4f}"
-        choices.append((f"{MEANINGS[name]} ({known})", name))
-    return [*choices, ("a cosine of my own", OWN)]
-
-
 def build_compare(served):
     """Lay out the tab in the page that is being built.
 
@@ -206,16 +196,11 @@ def build_compare(served):
     """
     import gradio as gr
 
-    from speechbrain_moe.app.inputs import on_click, recording_input
-
     with gr.Row():
         enrol = recording_input("First voice", "first")
         test = recording_input("Second voice", "second")
     with gr.Accordion("How to decide", open=False):
-        choices = threshold_choices(served.recognition.learnt)
-        known = [value for label, value in choices if "not known" not in label]
-        choice = gr.Radio(choices, value=known[0], label="Threshold")
-        cosine = gr.Number(0.5, label="The cosine of my own, -1 to 1")
+        choice, cosine = threshold_inputs(served.recognition.learnt)
         prior = gr.Number(
             0.5,
             label="Probability of the same speaker before hearing anything",

@@ -11,8 +11,6 @@ from speechbrain_moe.app.compare import build_compare
 from speechbrain_moe.app.people import build_people
 from speechbrain_moe.app.routes import build_routes
 
-DELETE_S = (60, 3600)  # each minute, uploads that are an hour old
-
 
 def build_page(served, gallery=None, report=None):
     """Build the page.
@@ -33,11 +31,7 @@ def build_page(served, gallery=None, report=None):
     """
     import gradio as gr
 
-    with gr.Blocks(
-        title="Same speaker?",
-        analytics_enabled=False,
-        delete_cache=DELETE_S,
-    ) as page:
+    with gr.Blocks(title="Same speaker?", analytics_enabled=False) as page:
         gr.Markdown(headline(served))
         with gr.Tab("Compare two voices"):
             build_compare(served)

@@ -1,7 +1,8 @@
 """The tab that enrols people and tells who of them speaks.
 
  * without a folder, enrolled voices live in the server's memory for one
-   visit; with one, in the gallery there, for all visitors
+   visit and an hour at most after it; with one, in the gallery there, for
+   all visitors
  * the answer is ``MoESpeakerRecognition.identify``'s
 
 Authors
@@ -10,6 +11,12 @@ Authors
 
 from html import escape
 
+from speechbrain_moe.app.inputs import (
+    on_click,
+    recording_input,
+    threshold_inputs,
+    wanted_threshold,
+)
 from speechbrain_moe.app.uploads import (
     check_recording,
     recording_names,
@@ -31,9 +38,11 @@ from speechbrain_moe.report.html import count_of, table
 MAX_FILES = 20
 N_NEAREST = 10
 VISIT_S = 3600  # how long a visit's voices are kept without a word
+RAISED_NOTE = "By name it is raised for the number of enrolled voices."
 MEMORY_NOTE = (
-    "Enrolled voices are kept in this server's memory for this visit, and "
-    "are gone when the page is closed or loaded again."
+    "Enrolled voices are kept in this server's memory for this visit: "
+    "nobody reaches them once the page is closed or loaded again, and an "
+    "hour after their last use they are deleted."
 )
 FOLDER_NOTE = (
     "Enrolled voices are kept in a gallery on this server, for all who use "
@@ -80,7 +89,9 @@ def enrol(served, gallery, name, recording, files):
 def names_of(gallery, paths):
     """What visitors know recordings, and a gallery's file, by."""
     file = getattr(gallery, "file", None)
-    known = {} if file is None else {str(file): "the gallery"}
+    if file is None:
+        return recording_names(paths)
+    known = {str(file): "the gallery", str(file.parent): "the gallery's folder"}
     return recording_names(paths) | known
 
 
@@ -108,7 +119,7 @@ def delete(gallery, name):
     return verdict("yes", "Deleted", f"{name} is not enrolled any more.")
 
 
-def identify(served, gallery, recording):
+def identify(served, gallery, recording, choice="eer", cosine=None):
     """Tell whose voice a recording is.
 
     Arguments
@@ -119,16 +130,21 @@ def identify(served, gallery, recording):
         Who is enrolled.
     recording : str or None
         The recording.
+    choice : str
+        Name of a threshold, or ``own``.
+    cosine : float, optional
+        The threshold for ``own``.
 
     Returns
     -------
     str
         HTML.
     """
+    threshold = wanted_threshold(choice, cosine)
     names = names_of(gallery, [recording] if recording else [])
     try:
         check_recording(recording, served.max_seconds)
-        found = gallery.identify(served.recognition, recording)
+        found = gallery.identify(served.recognition, recording, threshold)
     except InputError as error:
         return refusal(error, names)
     nearest = [*found.scores.items()][:N_NEAREST]
@@ -174,8 +190,6 @@ def build_people(page, served, gallery=None):
     """
     import gradio as gr
 
-    from speechbrain_moe.app.inputs import on_click, recording_input
-
     visit = gr.State(VisitGallery(), time_to_live=VISIT_S)
     gr.Markdown(MEMORY_NOTE if gallery is None else FOLDER_NOTE)
     gr.Markdown("Enrol only people who agreed to it.")
@@ -195,6 +209,11 @@ def build_people(page, served, gallery=None):
             done = gr.HTML(elem_id="enrolment")
         with gr.Column():
             test = recording_input("Who is this?", "unknown-voice")
+            how = gr.Accordion(
+                "How to decide", open=False, elem_id="how-to-identify"
+            )
+            with how:
+                given = threshold_inputs(served.recognition.learnt, RAISED_NOTE)
             button = gr.Button(
                 "Identify", variant="primary", elem_id="identify"
             )
@@ -213,11 +232,11 @@ def build_people(page, served, gallery=None):
     def run_delete(visit, name):
         return listed(visit, delete(place(visit), name))
 
-    def run_identify(visit, recording):
-        return identify(served, place(visit), recording)
+    def run_identify(visit, *given):
+        return identify(served, place(visit), *given), visit
 
     shown = [done, enrolled, visit]
     on_click(enrol_button, run_enrol, [visit, name, voice, files], shown)
     on_click(delete_button, run_delete, [visit, enrolled], shown)
-    on_click(button, run_identify, [visit, test], answer)
+    on_click(button, run_identify, [visit, test, *given], [answer, visit])
     page.load(listed, visit, shown, api_visibility="private")

@@ -2,7 +2,7 @@
 
  * bound to 127.0.0.1 unless told otherwise; nothing is fetched from
    elsewhere, nothing is reported anywhere, no link is shared
- * uploads lie in a temporary folder, which goes with the page
+ * uploads lie in a temporary folder, for an hour; it goes with the page
  * gradio is imported here, when a page is asked for, not before
 
 Authors
@@ -15,8 +15,11 @@ import sys
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.request import getproxies_environment
 
 from speechbrain_moe.errors import InputError, MissingPackageError
+
+DELETE_S = (60, 3600)  # each minute, uploads that are an hour old
 
 # As of gradio 6; all it would do beyond serving this page
 NOTHING_ELSE = {
@@ -84,11 +87,16 @@ def launch(
             f"max_seconds is {max_seconds}, max_mb {max_mb}; give more than "
             "0 seconds and 1 MB or more"
         )
+    if not isinstance(port, int) or not 0 < port < 65536:
+        raise InputError(f"port is {port}; give 1 to 65535")
+    from speechbrain_moe.app.uploads import forgetting
+
     with TemporaryDirectory(prefix="speechbrain-moe-page-") as folder:
         gradio = import_gradio(folder)
         served = open_served(model, max_seconds, **opening)
         page = make_page(served, gallery, report)
-        serve(page, gradio, host, port, max_mb)
+        with forgetting(folder, *DELETE_S):
+            serve(page, gradio, host, port, max_mb)
 
 
 def import_gradio(folder):
@@ -155,6 +163,7 @@ def serve(page, gradio, host, port, max_mb):
 
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["monospace"]}
     theme = gradio.themes.Default(primary_hue="blue", **fonts)
+    reach_itself(host)
     try:
         page.launch(
             server_name=host,
@@ -166,10 +175,26 @@ def serve(page, gradio, host, port, max_mb):
         )
     except OSError as error:
         raise InputError(
-            f"{host}:{port} cannot be listened at ({error}); give another port"
+            f"{host}:{port} cannot be listened at ({error}); give another "
+            "host or port"
         ) from error
     print(f"http://{host}:{port} - Ctrl-C ends it", file=sys.stderr)
     if threading.current_thread() is threading.main_thread():
-        # Ends as Ctrl-C does, so that the uploads go
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        end_as_by_ctrl_c()
     page.block_thread()
+
+
+def reach_itself(host):
+    """Keep what gradio asks of its own server away from any proxy."""
+    there = getproxies_environment().get("no")
+    hosts = filter(None, (there, "localhost", host))
+    os.environ["no_proxy"] = ",".join(hosts)
+
+
+def end_as_by_ctrl_c():
+    """Have SIGTERM, and a terminal that closes, let the uploads go."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # nohup has it ignored
+        if number and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)

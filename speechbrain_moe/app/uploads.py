@@ -1,6 +1,7 @@
 """What visitors send: limits, and the names they know it by.
 
  * a recording is refused before it is read when it is missing or too long
+ * all that was sent is deleted in time, what was cut while sent too
  * messages name a recording as the visitor does; where the server keeps it
    is nobody's business
 
@@ -8,11 +9,68 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import soundfile
 
 from speechbrain_moe.errors import AudioError
+from speechbrain_moe.inference.recordings import UNTOLD
+
+
+@contextmanager
+def forgetting(folder, each_s, age_s):
+    """Delete what has lain in a folder for a time, again and again.
+
+    Arguments
+    ---------
+    folder : str or Path
+        Where uploads lie.
+    each_s : float
+        From one look to the next.
+    age_s : float
+        How long a file stays.
+    """
+    ended = threading.Event()
+
+    def run():
+        while not ended.wait(each_s):
+            forget_old(folder, age_s)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def forget_old(folder, age_s):
+    """Delete files that were written some time ago.
+
+    Arguments
+    ---------
+    folder : str or Path
+        Where they are, at any depth.
+    age_s : float
+        How long a file stays.
+
+    Example
+    -------
+    >>> (getfixture("tmp_path") / "new.wav").touch()
+    >>> forget_old(getfixture("tmp_path"), age_s=60)
+    >>> (getfixture("tmp_path") / "new.wav").exists()
+    True
+    """
+    for path in Path(folder).rglob("*"):
+        try:
+            if path.is_file() and time.time() - path.stat().st_mtime > age_s:
+                path.unlink()
+        except OSError:  # gone by itself, or in use on Windows: the next time
+            continue
 
 
 def check_recording(path, max_seconds):
@@ -45,13 +103,13 @@ def check_recording(path, max_seconds):
     if not path:
         raise AudioError("a recording is missing; record or upload one")
     try:
-        seconds = soundfile.info(path).duration
-    except soundfile.LibsndfileError:
+        found = soundfile.info(path)
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: of a .raw
         return path
-    if seconds > max_seconds:
+    if found.duration > max_seconds and found.frames < UNTOLD:
         raise AudioError(
-            f"{path}: lasts {seconds:.0f} s, at most {max_seconds:g} s are "
-            "taken; cut it"
+            f"{path}: lasts {found.duration:.0f} s, at most {max_seconds:g} s "
+            "are taken; cut it"
         )
     return path
 
@@ -79,7 +137,11 @@ def recording_names(paths, labels=None):
     names = [Path(path).name for path in paths]
     if labels is not None:
         names = [f"{label} ({name})" for label, name in zip(labels, names)]
-    return dict(zip(map(str, paths), names))
+    known = {}
+    for path, name in zip(map(str, paths), names):
+        both = known.get(path), name  # the same one may be sent twice
+        known[path] = " and ".join(dict.fromkeys(filter(None, both)))
+    return known
 
 
 def with_names(text, names):

@@ -9,6 +9,7 @@ Authors
 """
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.collected import sha256_of
 from speechbrain_moe.inference.decisions import mean_embedding
 from speechbrain_moe.inference.gallery import check_name
 from speechbrain_moe.inference.recognition import as_list, voices_to_enrol
@@ -53,11 +54,10 @@ class VisitGallery:
         int
             Recordings that the person now has; the same one counts once.
         """
-        name = check_name(name)
-        new = voices_to_enrol(recognition, as_list(files))
-        # The page's paths hold the hash of what is in the file
-        by_path = {voice.path: voice for voice in new}
-        self.voices[name] = self.voices.get(name, {}) | by_path
+        name, files = check_name(name), as_list(files)
+        new = voices_to_enrol(recognition, files)
+        by_content = dict(zip(map(sha256_of, files), new))
+        self.voices[name] = self.voices.get(name, {}) | by_content
         return len(self.voices[name])
 
     def delete(self, name):
@@ -70,7 +70,7 @@ class VisitGallery:
         """
         del self.voices[name]
 
-    def identify(self, recognition, file):
+    def identify(self, recognition, file, threshold="eer"):
         """Tell who of the enrolled speaks.
 
         Arguments
@@ -79,6 +79,8 @@ class VisitGallery:
             The model.
         file : str
             The recording.
+        threshold : str or float
+            As for ``MoESpeakerRecognition.identify``.
 
         Returns
         -------
@@ -91,4 +93,4 @@ class VisitGallery:
             name: mean_embedding(voices.values())
             for name, voices in self.voices.items()
         }
-        return recognition.identify(file, enrolled)
+        return recognition.identify(file, enrolled, threshold)

@@ -1,4 +1,4 @@
-"""A tiny package with calibration and error rates, and recordings."""
+"""A tiny package with error rates, recordings, a server, a browser."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from page_server import running_page
 
 from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.inference.export import export_package, load_encoder
@@ -14,6 +15,9 @@ from speechbrain_moe.scoring.histogram import count_scores
 ROW = {"value": 0.5, "n_errors": 40, "reason": None}
 REFUSED = {"value": None, "n_errors": 3, "reason": "3 false alarms, 30 wanted"}
 THRESHOLDS = {"eer": ROW, "far1": ROW, "far0.1": REFUSED}
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run")
+FLAGS += ("--disable-background-networking",)
+WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +100,51 @@ def facts():
         "errors": {"whole": whole},
         **nothing,
     }
+
+
+@pytest.fixture(scope="session")
+def uploads(tmp_path_factory):
+    """Where the server keeps what it is sent."""
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="session")
+def port(package, uploads, tmp_path_factory):
+    """That of one server, which has nothing to complain of."""
+    pytest.importorskip("gradio")
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with running_page(package, uploads, log) as port:
+        yield port
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture
+def url(port):
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Closed after each module: it keeps an event loop running."""
+    api = pytest.importorskip("playwright.sync_api", reason="no playwright")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    with api.sync_playwright() as runner:
+        chromium = runner.chromium.launch(executable_path=path, args=[*FLAGS])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, url):
+    """A page just opened, that notes what it asks for."""
+    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.goto(url)
+    page.wait_for_selector("#first input[type=file]", state="attached")
+    yield page
+    context.close()

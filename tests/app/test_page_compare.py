@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from speechbrain_moe.app import compare as tab
-from speechbrain_moe.app.compare import compare, threshold_choices
+from speechbrain_moe.app.compare import compare
+from speechbrain_moe.app.inputs import threshold_choices
 from speechbrain_moe.app.page import headline
 
 
@@ -89,6 +90,11 @@ def test_what_cannot_be_used_is_named_as_the_visitor_knows_it(
     page = ask("one", name)
     assert "Not possible" in page and why in words_in(page)
     assert str(recordings["one"]).rsplit("/", 1)[0] not in page
+
+
+def test_recording_sent_twice_is_named_by_both_places(ask):
+    said = words_in(ask("silence", "silence"))
+    assert "first voice (silence.wav) and second voice (silence.wav)" in said
 
 
 def test_wrong_settings_are_said(ask):

@@ -1,4 +1,5 @@
 import re
+import shutil
 from html import unescape
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from speechbrain_moe.app.people import delete, enrol, identify
 from speechbrain_moe.app.visit import VisitGallery
 from speechbrain_moe.inference.gallery import Gallery
+from speechbrain_moe.inference.learnt import NOTHING_LEARNT
 
 
 @pytest.fixture(params=["visit", "folder"])
@@ -45,6 +47,27 @@ def test_more_recordings_add_to_a_person(served, gallery, recordings):
     enrol(served, gallery, "ann", recordings["one"], None)
     said = enrol(served, gallery, "ann", recordings["two"], None)
     assert "ann, 2 recordings." in said
+
+
+def test_recording_under_another_name_counts_once(
+    served, gallery, recordings, tmp_path
+):
+    copy = shutil.copy(recordings["one"], tmp_path / "copy.wav")
+    said = enrol(served, gallery, "ann", recordings["one"], [str(copy)])
+    assert "ann, 1 recording." in said
+
+
+def test_threshold_can_be_chosen(served, gallery, recordings, monkeypatch):
+    """The only way where a model brings none."""
+    enrol(served, gallery, "ann", recordings["one"], None)
+    monkeypatch.setattr(served.recognition, "learnt", NOTHING_LEARNT)
+    one = recordings["one"]
+    said = words_in(identify(served, gallery, one))
+    assert "No decision no threshold eer" in said
+    said = words_in(identify(served, gallery, one, "own", 0.9))
+    assert "No decision" not in said and "ann Among 1 enrolled" in said
+    said = words_in(identify(served, gallery, one, "own", None))
+    assert "Not possible threshold is None; give" in said
 
 
 def test_nobody_near_is_unknown(served, gallery, recordings, monkeypatch):
@@ -95,3 +118,13 @@ def test_name_is_no_html(served, gallery, recordings):
     enrol(served, gallery, "<b>ann", recordings["one"], None)
     page = identify(served, gallery, recordings["one"])
     assert "<b>ann" not in page and "&lt;b&gt;ann" in page
+
+
+def test_folder_that_cannot_be_written_is_not_told_to_visitors(
+    served, recordings, tmp_path
+):
+    (tmp_path / "taken").write_text("a file")
+    gallery = Gallery(tmp_path / "taken")
+    said = words_in(enrol(served, gallery, "ann", recordings["one"], None))
+    assert "Not possible" in said and "give a folder" in said
+    assert str(tmp_path) not in said

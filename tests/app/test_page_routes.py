@@ -33,7 +33,9 @@ def test_report_is_shown_in_a_frame_that_runs_nothing(facts, tmp_path):
     assert "<script" not in page
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"about": {}}', "\0", "7"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"about": {}}', "\0", "7", "[" * 99999]
+)
 def test_what_is_no_report_is_refused(tmp_path, text):
     path = tmp_path / "routing.json"
     path.write_text(text)
