@@ -35,7 +35,9 @@ examples:
   speechbrain-moe diarize meeting.wav
 
 Each command has its own --help. Without --model the weights that come with
-the package are used."""
+the package are used. Answers go to stdout, with --json as one object; errors
+and progress go to stderr. The exit status is 0, or 2 where what was given
+cannot be used; a decision does not change it."""
 
 
 def build_parser():

@@ -214,6 +214,10 @@ def open_model(given):
     """
     from speechbrain_moe.inference.shipped import open_recognition
 
+    if given.calibration and not Path(given.calibration).is_file():
+        raise InputError(
+            f"{given.calibration}: no such file; correct --calibration"
+        )
     recognition = open_recognition(
         given.model, given.revision, given.device, given.allow_code
     )

@@ -47,8 +47,11 @@ def list_files(given):
     >>> [Path(path).name for path in list_files([str(folder)])]
     ['a.wav', 'b.wav']
     """
-    found = [path for name in given for path in expand(name)]
-    return list(dict.fromkeys(found))
+    found = {}
+    for name in given:
+        for path in expand(name):
+            found.setdefault(Path(path), path)  # ./a.wav is a.wav
+    return [*found.values()]
 
 
 def expand(name):

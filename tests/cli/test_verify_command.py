@@ -120,3 +120,11 @@ def test_route_goes_on_past_files_that_cannot_be_used(
     assert found["left_out"][str(text)].startswith("cannot be decoded")
     alone = refused("route", text, "--model", experiment)
     assert "text.wav: cannot be decoded" in alone
+
+
+def test_a_calibration_that_is_not_there_is_named(files, refused):
+    given = ("verify", *files, "--model", "nowhere")
+    said = refused(*given, "--calibration", "missing.json")
+    assert said == (
+        "error: missing.json: no such file; correct --calibration\n"
+    )

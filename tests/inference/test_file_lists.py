@@ -27,6 +27,7 @@ def folder(tmp_path, monkeypatch):
         (["list.txt"], ["a/2.wav", "a/1.WAV"]),
         (["@list.txt", "a/1.WAV"], ["a/2.wav", "a/1.WAV"]),
         (["list.csv"], ["a/2.wav"]),
+        (["./a/2.wav", "a//2.wav", "a/*.wav"], ["./a/2.wav"]),
         (["named.CSV"], ["NA"]),
         (["line.txt"], ["a\u2028b.wav"]),
         (["a/notes.md"], ["a/notes.md"]),
