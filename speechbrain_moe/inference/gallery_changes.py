@@ -42,7 +42,8 @@ def add_recordings(file, model, rows, replace=False):
     Raises
     ------
     InputError
-        If the gallery is of another model, or cannot be written.
+        If the gallery is of another model, has embeddings of another size,
+        or cannot be written.
 
     Example
     -------
@@ -64,6 +65,7 @@ def add_recordings(file, model, rows, replace=False):
                 replaced.add(name)
                 forget(connection, name)
             blob = np.asarray(embedding, dtype=STORED).tobytes()
+            refuse_other_size(connection, blob, file)
             connection.execute(
                 "INSERT OR REPLACE INTO recordings VALUES (?, ?, ?, ?)",
                 (name, *texts, blob),
@@ -103,6 +105,18 @@ def refuse_other_model(stored, model, file):
             f"{file} holds embeddings of another model or other settings "
             f"({stored[:12]}, not {model[:12]}); use that model, or enrol the "
             "recordings into another folder"
+        )
+
+
+def refuse_other_size(connection, blob, file):
+    """Refuse an embedding that could not be compared with the others."""
+    command = "SELECT length(embedding) FROM recordings LIMIT 1"
+    found = connection.execute(command).fetchone()
+    if found not in (None, (len(blob),)):
+        width = STORED.itemsize
+        raise InputError(
+            f"{file} holds embeddings of {found[0] // width} numbers, not "
+            f"{len(blob) // width}; export the other gallery again"
         )
 
 

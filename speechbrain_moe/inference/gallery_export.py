@@ -40,13 +40,18 @@ def write_export(path, found):
     Raises
     ------
     InputError
-        If the name ends otherwise.
+        If the name ends otherwise, or the file cannot be written.
     """
     writers = {".npz": write_npz, ".csv": write_csv}
     suffix = Path(path).suffix.lower()
     if suffix not in writers:
         raise InputError(f"{path}: give a name that ends in .npz or .csv")
-    write_whole(path, partial(writers[suffix], found))
+    try:
+        write_whole(path, partial(writers[suffix], found))
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); give another place"
+        ) from error
 
 
 def write_npz(found, path):

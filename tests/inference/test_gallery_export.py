@@ -18,6 +18,14 @@ def test_what_was_written_is_read(tmp_path):
     assert np.array_equal(found.embeddings, EMBEDDINGS)
 
 
+@pytest.mark.parametrize("name", ["taken/voices.npz", "folder.csv"])
+def test_place_that_cannot_be_written_is_named(tmp_path, name):
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InputError, match=f"{name} cannot be written .*; give"):
+        write_export(tmp_path / name, FOUND)
+
+
 def test_other_endings_are_refused(tmp_path):
     with pytest.raises(InputError, match="ends in .npz or .csv"):
         write_export(tmp_path / "voices.pkl", FOUND)

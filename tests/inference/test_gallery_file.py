@@ -208,9 +208,22 @@ def test_folder_that_cannot_be_looked_into_is_named(tmp_path):
 
 
 def test_embeddings_of_differing_size_are_damage(file):
-    add_recordings(file, "key", [row("ann"), row("bob", size=7)])
+    add_recordings(file, "key", [row("ann"), row("bob")])
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        command = "UPDATE recordings SET embedding = ? WHERE name = 'bob'"
+        connection.execute(command, (bytes(28),))
+        connection.commit()
     with pytest.raises(InputError, match="embeddings differ in size"):
         read_recordings(file)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_embedding_of_another_size_is_not_taken(file, replace):
+    add_recordings(file, "key", [row("ann")])
+    rows = [row("ann", "1"), row("bob", size=7)]
+    with pytest.raises(InputError, match="of 8 numbers, not 7"):
+        add_recordings(file, "key", rows, replace)
+    assert read_files(file, "ann") == ["0.wav"]
 
 
 def test_later_format_is_refused(file):
