@@ -22,6 +22,7 @@ from speechbrain_moe.errors import InputError
 
 KEYS = ("channels", "kernel_sizes", "dilations", "attention_channels")
 KEYS = (*KEYS, "res2net_scale", "se_channels")
+MAX_DURATION_S = 600
 
 
 class Speed(NamedTuple):
@@ -72,12 +73,13 @@ def compare_speed(recognition, duration_s=3.0, batch_size=1, n_turns=15):
     Raises
     ------
     InputError
-        If a number is too small.
+        If a number is too small, or the duration above ten minutes.
     """
-    if duration_s < 0.1 or batch_size < 1 or n_turns < 1:
+    usable = 0.1 <= duration_s <= MAX_DURATION_S  # NaN is not
+    if not usable or batch_size < 1 or n_turns < 1:
         raise InputError(
             f"duration_s is {duration_s}, batch_size {batch_size}, n_turns "
-            f"{n_turns}; give 0.1 s, 1 and 1 or more"
+            f"{n_turns}; give 0.1 to {MAX_DURATION_S} s, 1 and 1 or more"
         )
     n_samples = round(duration_s * recognition.hparams.sample_rate)
     generator = torch.Generator().manual_seed(0)
