@@ -18,7 +18,7 @@ from speechbrain.lobes.features import Fbank
 
 # Far below any log-mel: Fbank's floor is -100 dB
 PAST_END_DB = -1000.0
-MIN_FRAMES = 10  # kept of silence too; ECAPA's kernels need more than four
+MIN_S = 0.09  # kept of silence too; ECAPA's kernels need more than 4 frames
 
 
 class MarkedFbank(Fbank):
@@ -62,13 +62,14 @@ class MarkedFbank(Fbank):
         torch.Tensor
             Log-mel in dB [B, T, M], T = S // hop + 2. Frames whose centre
             lies past the last non-zero sample are PAST_END_DB, except for
-            the first ten.
+            those of the first 0.09 s.
         """
         hop = self.compute_STFT.hop_length
+        shortest = round(MIN_S * self.compute_STFT.sample_rate)
         feats = super().forward(F.pad(wav, (0, hop)))
         position = torch.arange(1, wav.shape[1] + 1, device=wav.device)
         n_samples = ((wav != 0) * position).amax(dim=1)
-        n_samples = n_samples.clamp(min=(MIN_FRAMES - 1) * hop)
+        n_samples = n_samples.clamp(min=shortest)
         frames = torch.arange(feats.shape[1], device=wav.device)
         past_end = frames * hop > n_samples.unsqueeze(1)
         past_end[:, -1] = True

@@ -64,6 +64,17 @@ def test_lengths_count_where_the_padding_is_no_silence(marked_fbank, voices):
     assert abs(counts[0].item() - 50) <= 1 and counts[1] >= 100
 
 
+@pytest.mark.parametrize("hop_length", [10, 20])
+def test_a_tenth_of_a_second_has_its_frames_however_it_is_padded(
+    hop_length, voices
+):
+    compute_features = MarkedFbank(n_mels=80, hop_length=hop_length)
+    wav = voices(1, 1600)
+    padded = torch.nn.functional.pad(wav, (0, 16000))
+    counts = [frame_counts(compute_features(w)).item() for w in (wav, padded)]
+    assert counts[0] == counts[1] == 1 + 100 // hop_length
+
+
 def test_silence_keeps_ten_frames(marked_fbank):
     feats = marked_fbank(torch.zeros(1, 16000))
     assert (feats[0, :, 0] != PAST_END_DB).sum() == 10

@@ -29,6 +29,7 @@ LOG = """\
 2026-01-01 10:00:00,100 - epoch_loop - INFO - Going into epoch 1
 2026-01-01 10:02:00,900 - checkpoints - INFO - Saved an end-of-epoch checkpoint
 2026-01-01 10:02:01,000 - epoch_loop - INFO - Going into epoch 2
+2026-01-02 07:59:59,000 - checkpoints - INFO - Loading a checkpoint from out
 2026-01-02 08:00:00,000 - epoch_loop - INFO - Going into epoch 2
 2026-01-02 08:01:00,000 - checkpoints - INFO - Saved an end-of-epoch checkpoint
 """
@@ -58,6 +59,12 @@ def test_row_is_read_from_the_files_of_the_run(run):
         "CPU, 1 thread",
         "7",
     ]
+
+
+def test_an_epoch_without_a_validation_counts_too(run):
+    lines = LOG.splitlines(keepends=True)
+    (run / "log.txt").write_text(lines[0] + "".join(lines[2:]))
+    assert read_row(run, "veri_test")[7] == "3"
 
 
 def test_one_expert_is_called_by_its_own_name(run):

@@ -40,6 +40,7 @@ HEADER = (
     "device",
     "seed",
 )
+RUN_BEGINS = re.compile("(Loading|Would load) a checkpoint")
 
 
 def read_row(folder, trial_list):
@@ -122,10 +123,13 @@ def training_minutes(log_file):
     """
     total, began = 0.0, None
     for line in log_file.read_text(encoding="utf-8").splitlines():
-        if "Going into epoch" in line:
-            began = time_of(line)
-        elif "Saved an end-of-epoch checkpoint" in line and began:
+        begins = "Going into epoch" in line
+        if began and (begins or "Saved an end-of-epoch checkpoint" in line):
             total += (time_of(line) - began).total_seconds() / 60
+            began = None
+        if begins:
+            began = time_of(line)
+        elif RUN_BEGINS.search(line):
             began = None
     return total
 
