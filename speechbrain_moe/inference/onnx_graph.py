@@ -48,6 +48,7 @@ class ConvolutionSTFT(nn.Module):
     def __init__(self, stft):
         super().__init__()
         self.n_fft = stft.n_fft
+        self.sample_rate = stft.sample_rate
         self.hop_length = stft.hop_length
         # Row t of the transform of 1 is what sample t adds to each bin
         waves = torch.fft.rfft(torch.eye(self.n_fft, dtype=torch.float64)).T
