@@ -32,12 +32,15 @@ class ChangedVoices(NamedTuple):
         Folder of the recordings with a speaker.
     unlabelled_folder : str, optional
         Folder of those without.
+    prob : float
+        That a crop is of a changed voice, where there are some.
     """
 
     n_voices: int = 0
     folder: str = ""
     train_folder: str = ""
     unlabelled_folder: str | None = None
+    prob: float = 0.75
 
     def paths(self, path, spk_id):
         """Files of a recording, by voice.

@@ -47,7 +47,7 @@ class CropMaker:
     paths : iterable of str
         Every path that will be read; needed with a teacher.
     voices : ChangedVoices, optional
-        Changed voices, each drawn as often as the recording itself.
+        Changed voices, which a crop is of with their ``prob``.
 
     Raises
     ------
@@ -112,7 +112,7 @@ class CropMaker:
         generator = self.draws.of(name)
         voice = i = 0
         if self.voices.n_voices:
-            voice = draw(1 + self.voices.n_voices, generator)
+            voice = self._draw_voice(generator)
         if voice:
             path = self.voices.paths(path, spk_id)[voice]
             duration_s = audio_header(path, self.sample_rate).duration
@@ -129,6 +129,12 @@ class CropMaker:
         copy_index = voice * len(self.speeds) + i
         item = [wav, speaker_label(self.label_encoder, spk_id, copy_index)]
         return item if self.teacher is None else item + self._taught(path, i)
+
+    def _draw_voice(self, generator):
+        """Number of the voice to hear, 0 for the recording."""
+        if torch.rand((), generator=generator) >= self.voices.prob:
+            return 0
+        return 1 + draw(self.voices.n_voices, generator)
 
     def _taught(self, path, speed_index):
         """The teacher's embedding of a file, and whether there is one."""

@@ -35,7 +35,7 @@ class Teacher(NamedTuple):
     embeddings: np.ndarray
 
 
-def read_teacher(npz_path, forbidden_paths=()):
+def read_teacher(npz_path, forbidden_paths=(), centre=False):
     """Teacher embeddings of an npz file, brought to unit length.
 
     Arguments
@@ -47,6 +47,8 @@ def read_teacher(npz_path, forbidden_paths=()):
         Files of the trial list. Paths are compared by their last three
         components (speaker, session, utterance), or by as many as the
         shorter one has.
+    centre : bool
+        Whether to take off the mean of each corpus (``centred``).
 
     Returns
     -------
@@ -84,7 +86,61 @@ def read_teacher(npz_path, forbidden_paths=()):
         )
         refuse(npz_path, f"{twice} stands there twice: keep one row of it")
     check_leak(npz_path, rows, forbidden_paths)
-    return Teacher(rows, embeddings / norms)
+    embeddings /= norms
+    if centre:
+        embeddings = centred(npz_path, rows, embeddings)
+    return Teacher(rows, embeddings)
+
+
+def centred(npz_path, rows, embeddings):
+    """Embeddings without what all of a corpus have in common.
+
+    What all speech of one corpus shares, such as its channel, tells no
+    speaker from another, and is a good part of a cosine: scoring takes the
+    mean off for that reason (Garcia-Romero and Espy-Wilson, Interspeech
+    2011, section 3), so a student need not learn it.
+
+    Arguments
+    ---------
+    npz_path : str or Path
+        The file, for the message.
+    rows : dict
+        Row of each path; the first folder of a path is its corpus.
+    embeddings : numpy.ndarray
+        Unit-length embeddings [N, teacher_dim].
+
+    Returns
+    -------
+    numpy.ndarray
+        Unit-length embeddings [N, teacher_dim].
+
+    Raises
+    ------
+    HyperparameterError
+        If an embedding is the mean, such as the only one of its corpus.
+
+    Example
+    -------
+    >>> embeddings = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> centred("t.npz", {("a", "1"): 0, ("a", "2"): 1}, embeddings).round(2)
+    array([[ 0.71, -0.71],
+           [-0.71,  0.71]])
+    """
+    corpora = {}
+    for path, row in rows.items():
+        corpora.setdefault(path[0], []).append(row)
+    found = np.empty_like(embeddings)
+    for corpus, members in corpora.items():
+        found[members] = embeddings[members] - embeddings[members].mean(0)
+        norms = np.linalg.norm(found[members], axis=1, keepdims=True)
+        if norms.min() < 1e-4:
+            refuse(
+                npz_path,
+                f"an embedding of {corpus}/ is the mean of all there: give "
+                "more of them, or centre_teacher False",
+            )
+        found[members] /= norms
+    return found
 
 
 def load_arrays(npz_path):

@@ -59,6 +59,7 @@ NUMBERS = {
     "reverb_prob": (0, 1),
     "noise_prob": (0, 1),
     "drop_prob": (0, 1),
+    "voice_prob": (0, 1),
     "always_on_weight": (0, 0.999),
     "gate_noise": (0, 100),
     "expert_dropout": (0, 0.999),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import voice_changer
+from formant_bends import MAX_BEND, bend_formants, draw_bends
 from voice_changer import CHANNELS, Change, draw_change, pass_channel
 
 from speechbrain_moe.training.changed_voices import ChangedVoices
@@ -47,6 +48,27 @@ def test_slower_speech_is_longer(buzz):
     change = Change(1.0, 1.0, 1.0, 1.1, None)
     voice = voice_changer.change_voice(buzz, change)
     assert len(voice) == pytest.approx(1.1 * len(buzz), rel=0.03)
+
+
+def test_bends_move_one_formant_up_and_one_down_and_leave_the_pitch(buzz):
+    bent = bend_formants(buzz, (-0.2, -0.2, 0.2, 0.2, 0.2, 0.2))
+    assert peak_hz(buzz, 300, 900) == pytest.approx(600, abs=20)
+    assert peak_hz(bent, 300, 1000) > 650 and peak_hz(bent, 1100, 1900) < 1400
+    assert peak_hz(bent, 100, 200) == pytest.approx(120, abs=3)
+    assert bent.dtype == np.float32 and bent.shape == buzz.shape
+
+
+def test_without_bends_speech_stays_as_it_is(buzz):
+    assert np.array_equal(bend_formants(buzz, ()), buzz)
+    assert np.abs(bend_formants(buzz, (0.0,) * 6) - buzz).max() < 1e-3
+
+
+def test_bends_are_drawn_aside_of_all_else():
+    """So that voices of before there were bends stay as they were."""
+    bent, plain = draw_change("v4/ann", bend=True), draw_change("v4/ann")
+    assert bent.bends == draw_bends("v4/ann") and plain.bends == ()
+    assert bent[:-1] == plain[:-1]
+    assert max(map(abs, bent.bends)) <= MAX_BEND
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
@@ -125,7 +147,7 @@ def drawn(corpus, target, by_speaker):
     found = change_voices.lacking(
         corpus / "test", target, [1, 2], set(), by_speaker
     )
-    return {name: voice_name for _, name, voice_name in found}
+    return {name: voice_name for _, name, voice_name, _ in found}
 
 
 def test_all_files_of_a_speaker_change_alike_if_asked_for(corpus, tmp_path):
@@ -139,6 +161,18 @@ def test_all_files_of_a_speaker_change_alike_if_asked_for(corpus, tmp_path):
 def test_each_file_changes_by_its_own_name_otherwise(corpus, tmp_path):
     names = drawn(corpus, tmp_path, by_speaker=False)
     assert all(name == voice_name for name, voice_name in names.items())
+
+
+def test_bent_voices_have_other_formants_and_the_same_length(corpus, tmp_path):
+    voices, given = {}, [str(corpus / "test"), "", "--voices", "1"]
+    for kind in ("plain", "bent"):
+        given[1] = str(tmp_path / kind)
+        option = ["--bend"] if kind == "bent" else []
+        assert change_voices.main([*given, *option]) == 0
+        path = tmp_path / kind / "clean/test/v1/id08/s01/00000.wav"
+        voices[kind], _ = soundfile.read(path)
+    assert voices["bent"].shape == voices["plain"].shape
+    assert np.corrcoef(voices["bent"], voices["plain"])[0, 1] < 0.99
 
 
 @pytest.fixture

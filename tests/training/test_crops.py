@@ -179,12 +179,17 @@ def test_each_speed_of_each_voice_is_a_speaker_with_a_sound_of_its_own(
     assert found == {k: pytest.approx(hz, abs=2) for k, hz in wanted.items()}
 
 
-def test_recording_and_voices_are_drawn_equally_often(crops, draws, voices):
+@pytest.mark.parametrize("prob", [0.0, 0.5, 1.0])
+def test_voices_share_what_the_recording_leaves_them(
+    crops, draws, voices, prob
+):
+    voices = voices._replace(prob=prob)
     dataset, drawn = crops(crop_s=0.1, voices=voices), []
     for draws.epoch in range(1, 301):
         drawn.append(dataset[0]["spk_label"] // 3)
     shares = np.bincount(drawn, minlength=3) / 300
-    assert np.allclose(shares, 1 / 3, atol=0.09)
+    assert np.allclose(shares, [1 - prob, prob / 2, prob / 2], atol=0.09)
+    assert (shares[0] == 0) == (prob == 1)
 
 
 def test_a_drawn_voice_comes_again_in_the_same_epoch(crops, draws, voices):

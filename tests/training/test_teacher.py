@@ -88,3 +88,25 @@ def test_one_row_for_two_files_is_refused():
     teacher = Teacher({("1.wav",): 0}, np.ones((1, 2)))
     with pytest.raises(HyperparameterError, match="a/1.wav and b/1.wav"):
         teacher_rows(teacher, ["a/1.wav", "b/1.wav"])
+
+
+def test_centred_embeddings_have_nothing_in_common_within_a_corpus(write):
+    rng = np.random.default_rng(1)
+    corpora = {"dev": [5, 0, 0, 0, 0], "more": [0, 5, 0, 0, 0]}
+    paths = [f"{name}/{i}.wav" for name in corpora for i in range(40)]
+    shared = np.repeat([*corpora.values()], 40, axis=0)
+    file = write(
+        paths=np.array(paths),
+        embeddings=shared + rng.normal(size=(80, 5)),
+    )
+    plain = read_teacher(file).embeddings
+    alone = read_teacher(file, centre=True).embeddings
+    assert np.allclose(np.linalg.norm(alone, axis=1), 1, atol=1e-6)
+    for part in (slice(40), slice(40, 80)):
+        assert np.linalg.norm(plain[part].mean(0)) > 0.8
+        assert np.linalg.norm(alone[part].mean(0)) < 0.2
+
+
+def test_a_corpus_of_one_cannot_be_centred(write):
+    with pytest.raises(HyperparameterError, match="unlabelled/ is the mean"):
+        read_teacher(write(), centre=True)

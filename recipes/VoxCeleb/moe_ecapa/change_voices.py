@@ -9,6 +9,8 @@
 * files are called <folder>/v<voice>/<path>.wav; voice 0 changes nothing
 * each file is a voice of its own; with --speakers all files of a speaker (the
   first folder below the folder) change alike, to train on as a new speaker
+* with --bend single formants move, too: bodies differ in more than length;
+  each number of a voice is made one way or the other, so give new numbers
 * run it again after a crash: files that are there are kept
 * needs Praat: pip install praat-parselmouth
 
@@ -76,7 +78,7 @@ def keep_drawn_by(target, folder, drawn_by):
     write_whole(record, f"{drawn_by}\n")
 
 
-def lacking(folder, target, voices, without, by_speaker=False):
+def lacking(folder, target, voices, without, by_speaker=False, bend=False):
     """Files that are still to be made.
 
     Arguments
@@ -89,12 +91,14 @@ def lacking(folder, target, voices, without, by_speaker=False):
         Folders (speakers) whose files are left out.
     by_speaker : bool
         Whether all files of a speaker change alike.
+    bend : bool
+        Whether single formants move, too.
 
     Returns
     -------
     list of tuple
-        Source, new name, and the name that the voice is drawn by, None for
-        voice 0.
+        Source, new name, the name that the voice is drawn by, None for voice
+        0, and whether it is bent.
     """
     found = []
     for source in find_audio(folder, "folder of speech"):
@@ -107,7 +111,7 @@ def lacking(folder, target, voices, without, by_speaker=False):
             if not (target / "heard" / name).is_file():
                 drawn_by = place / path.parts[0] if by_speaker else name
                 drawn_by = drawn_by.as_posix() if voice else None
-                found.append((source, name.as_posix(), drawn_by))
+                found.append((source, name.as_posix(), drawn_by, bend))
     return found
 
 
@@ -146,6 +150,9 @@ def main(args=None):
         action="store_true",
         help="change all files of a speaker alike",
     )
+    parser.add_argument(
+        "--bend", action="store_true", help="move single formants, too"
+    )
     parser.add_argument("--workers", type=int)
     given = parser.parse_args(args)
     try:
@@ -154,7 +161,9 @@ def main(args=None):
         if given.without:
             without = {*read_table(given.without).spk_id}
         folder, target = given.folder.resolve(), given.target.absolute()
-        files = lacking(folder, target, given.voices, without, given.speakers)
+        files = lacking(
+            folder, target, given.voices, without, given.speakers, given.bend
+        )
         keep_drawn_by(target, folder, "speaker" if given.speakers else "file")
     except InputError as error:
         print(error, file=sys.stderr)

@@ -52,7 +52,9 @@ def find_teacher(settings):
     for path in trial_lists(settings):
         trials = read_trials(path)
         tested += [*trials.enrol, *trials.test]
-    return read_teacher(settings["teacher_embeddings"], tested)
+    return read_teacher(
+        settings["teacher_embeddings"], tested, settings["centre_teacher"]
+    )
 
 
 def find_voices(settings):
@@ -62,6 +64,7 @@ def find_voices(settings):
         settings["voices_folder"],
         settings["train_folder"],
         settings["unlabelled_folder"],
+        settings["voice_prob"],
     )
 
 

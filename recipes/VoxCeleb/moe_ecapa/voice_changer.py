@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import parselmouth
 import soundfile
+from formant_bends import bend_formants, draw_bends
 from parselmouth.praat import call
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
@@ -40,6 +41,8 @@ class Change(NamedTuple):
         Factors; a duration above 1 is slower speech.
     channel : str or None
         One of CHANNELS.
+    bends : tuple of float
+        Of ``draw_bends``; empty: none.
     """
 
     formants: float
@@ -47,9 +50,10 @@ class Change(NamedTuple):
     pitch_range: float
     duration: float
     channel: str | None
+    bends: tuple[float, ...] = ()
 
 
-def draw_change(name):
+def draw_change(name, bend=False):
     """The change that belongs to a name.
 
     Formants move by 4 to 19 % up or down, which most ears take for another
@@ -60,6 +64,8 @@ def draw_change(name):
     name : str
         Path of the new file below its folder, or what all files of a new
         voice have in common.
+    bend : bool
+        Whether single formants move, too.
 
     Returns
     -------
@@ -82,6 +88,7 @@ def draw_change(name):
         pitch_range=float(np.exp(rng.uniform(-0.25, 0.25))),
         duration=float(np.exp(rng.uniform(-0.15, 0.15))),
         channel=None if channel is None else str(channel),
+        bends=draw_bends(name) if bend else (),
     )
 
 
@@ -114,7 +121,7 @@ def change_voice(samples, change):
         change.pitch_range,
         change.duration,
     )
-    return fit(changed.values[0].astype(np.float32))
+    return fit(bend_formants(changed.values[0], change.bends))
 
 
 def pass_channel(samples, channel, strength):
@@ -187,7 +194,7 @@ def fit(samples):
     return samples / peak * 0.99 if peak > 0.99 else samples
 
 
-def write_voice(source, target, name, voice_name):
+def write_voice(source, target, name, voice_name, bend=False):
     """Write the file of one new name; the clean voice goes to a teacher.
 
     Arguments
@@ -201,10 +208,12 @@ def write_voice(source, target, name, voice_name):
         Path below both; the channel is drawn by it.
     voice_name : str or None
         What the voice is drawn by; None leaves it as it is, with no channel.
+    bend : bool
+        Whether single formants of the voice move, too.
     """
     voice, channel = read_audio(source, SAMPLE_RATE).numpy(), None
     if voice_name is not None:
-        voice = change_voice(voice, draw_change(voice_name))
+        voice = change_voice(voice, draw_change(voice_name, bend))
         channel = draw_change(name).channel
     strength = np.random.default_rng(zlib.crc32(name.encode()) + 1).random()
     heard = pass_channel(voice, channel, float(strength))
@@ -217,6 +226,6 @@ def write_voice(source, target, name, voice_name):
 
 if __name__ == "__main__":
     question = json.load(sys.stdin)
-    for source, name, voice_name in question["files"]:
-        write_voice(source, question["target"], name, voice_name)
+    for source, name, voice_name, bent in question["files"]:
+        write_voice(source, question["target"], name, voice_name, bent)
     print(len(question["files"]))
