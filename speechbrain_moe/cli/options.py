@@ -226,6 +226,47 @@ def open_model(given):
     return recognition
 
 
+def add_revision(command):
+    """Declare which revision of a Hub id, for commands that load no voices."""
+    command.add_argument(
+        "--revision", help="of a Hub id: branch, tag or commit"
+    )
+
+
+def model_folder(given):
+    """Folder of the model that a command was given.
+
+    Arguments
+    ---------
+    given : argparse.Namespace
+        With model and revision.
+
+    Returns
+    -------
+    Path
+        A package or a training; of a Hub id, the folder in
+        huggingface_hub's cache.
+
+    Raises
+    ------
+    PackageError
+        If it is not there, or a revision is given of a folder.
+    """
+    from speechbrain_moe.inference.loading import (
+        check_source,
+        refuse_for_folder,
+    )
+    from speechbrain_moe.inference.shipped import find_model
+    from speechbrain_moe.inference.snapshot import fetch_snapshot
+
+    place = find_model(given.model)
+    if isinstance(place, str):
+        check_source(place)
+        return fetch_snapshot(place, given.revision)
+    refuse_for_folder(place, revision=given.revision)
+    return place
+
+
 def package_folder(given):
     """Folder of the package that a command was given.
 
@@ -237,7 +278,7 @@ def package_folder(given):
     Returns
     -------
     Path
-        Of a Hub id, the folder in huggingface_hub's cache.
+        As of ``model_folder``.
 
     Raises
     ------
@@ -245,12 +286,8 @@ def package_folder(given):
         If it is not there, or a training.
     """
     from speechbrain_moe.inference.building import is_package
-    from speechbrain_moe.inference.shipped import find_model
-    from speechbrain_moe.inference.snapshot import fetch_snapshot
 
-    place = find_model(given.model)
-    if isinstance(place, str):
-        return fetch_snapshot(place, given.revision)
+    place = model_folder(given)
     if not is_package(place):
         raise PackageError(
             f"{place} is no package; give one, or export this training first"

@@ -11,6 +11,8 @@ from speechbrain_moe.cli.answer import Answer
 from speechbrain_moe.cli.options import (
     add_allow_code,
     add_command,
+    add_revision,
+    model_folder,
     package_folder,
 )
 from speechbrain_moe.errors import PackageError
@@ -54,7 +56,7 @@ def add_making(commands):
     one.add_argument(
         "model", nargs="?", help="package (default: the shipped weights)"
     )
-    one.add_argument("--revision", help="of a Hub id: branch, tag or commit")
+    add_revision(one)
     one = add_command(
         commands,
         "verify-package",
@@ -77,10 +79,14 @@ def add_making(commands):
         "onnx",
         onnx,
         "make one file that runs without torch",
-        "onnx package encoder.onnx",
+        "onnx package encoder.onnx\nonnx user/name encoder.onnx --revision v1",
     )
-    one.add_argument("model", help="package or training, or shipped weights")
+    one.add_argument(
+        "model", help="package or training, name of shipped weights, or Hub id"
+    )
     one.add_argument("file", help="file to write, ending in .onnx")
+    add_revision(one)
+    add_allow_code(one)
 
 
 def add_moving(commands):
@@ -174,7 +180,8 @@ def pull(given):
 def onnx(given):
     """Write a model as one ONNX file."""
     from speechbrain_moe.inference.onnx_export import export_onnx
-    from speechbrain_moe.inference.shipped import find_model
 
-    written = export_onnx(find_model(given.model), given.file)
+    written = export_onnx(
+        model_folder(given), given.file, allow_code=given.allow_code
+    )
     return Answer({**written._asdict(), "path": str(written.path)})

@@ -7,7 +7,12 @@ Authors
 from pathlib import Path
 
 from speechbrain_moe.cli.answer import Answer
-from speechbrain_moe.cli.options import add_command
+from speechbrain_moe.cli.options import (
+    add_allow_code,
+    add_command,
+    add_revision,
+    model_folder,
+)
 from speechbrain_moe.errors import InputError
 
 REPORT = """\
@@ -31,7 +36,8 @@ def add_report_command(commands):
     add(
         "model",
         nargs="?",
-        help="package or training folder (default: the shipped weights)",
+        help="package or training folder, or Hub id (default: the shipped "
+        "weights)",
     )
     add("--trials", required=True, help="list with lines: label enrol test")
     add("--audio", required=True, help="folder the list's paths start from")
@@ -41,6 +47,8 @@ def add_report_command(commands):
     add("--max_files", type=int, help="files at most, drawn by the seed")
     add("--seed", type=int, default=0, help="of resamples and permutations")
     add("--device", default="cpu", help="such as cpu or cuda:0")
+    add_revision(one)
+    add_allow_code(one)
 
 
 def report(given):
@@ -61,7 +69,6 @@ def report(given):
         collect_routing,
         write_routing,
     )
-    from speechbrain_moe.inference.shipped import find_model
     from speechbrain_moe.report.routing_facts import (
         check_plots,
         read_routing,
@@ -71,8 +78,8 @@ def report(given):
 
     check_plots()
     trials, paths, table = checked_list(given)
-    model = find_model(given.model)
-    encoder = load_encoder(model, given.device)
+    model = model_folder(given)
+    encoder = load_encoder(model, given.device, allow_code=given.allow_code)
     arrays = Path(given.out) / "routing.npz"
     write_routing(arrays, collect_routing(encoder, paths, given.audio))
     facts = routing_facts(

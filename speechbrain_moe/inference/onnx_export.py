@@ -71,7 +71,7 @@ class OnnxFile(NamedTuple):
     distance: float
 
 
-def export_onnx(folder, path, checkpoint=None):
+def export_onnx(folder, path, checkpoint=None, allow_code=False):
     """Write an encoder as an ONNX file that needs no torch.
 
     Arguments
@@ -82,6 +82,8 @@ def export_onnx(folder, path, checkpoint=None):
         File to write, ending in .onnx; an older one is replaced.
     checkpoint : str, optional
         Of a training, the name of another checkpoint than the best.
+    allow_code : bool
+        Whether the graph of a package may run any code.
 
     Returns
     -------
@@ -110,7 +112,9 @@ def export_onnx(folder, path, checkpoint=None):
     path = Path(path)
     check_path(path)
     check_installed()
-    encoder = load_encoder(folder, checkpoint=checkpoint)
+    encoder = load_encoder(
+        folder, checkpoint=checkpoint, allow_code=allow_code
+    )
     check_exportable(encoder, folder)
     content = build_onnx(encoder)
     distance = check_parity(content, encoder, path)

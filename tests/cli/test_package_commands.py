@@ -33,3 +33,15 @@ def test_an_edited_package_is_whole_once_it_is_signed(
     refused("verify-package", package)
     said("sign", package)
     assert "README.md" in said("verify-package", package)["files"]
+
+
+def test_a_revision_is_for_hub_ids_alone(experiment, trial_list, refused):
+    lists = ("--trials", trial_list / "trials.txt", "--audio")
+    lists += (trial_list / "audio", "--out", trial_list / "report")
+    for given in (
+        ("card", experiment),
+        ("onnx", experiment, trial_list / "a.onnx"),
+        ("report", experiment, *lists),
+    ):
+        said = refused(*given, "--revision", "v1")
+        assert "is a folder here, and revision is for Hub ids" in said

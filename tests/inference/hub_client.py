@@ -7,6 +7,7 @@ result is a value, or ``Kind: message`` of the error that it ended in.
 import json
 import os
 import sys
+from argparse import Namespace
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -85,6 +86,7 @@ def live(state):
     note("opened, main", opened, ID)
     note("opened, tag", opened, ID, "v1")
     note("opened, commit", opened, ID, first.commit)
+    note("command, tag", lambda: opened(folder_of_command(ID, "v1")))
     note("stock, main", stock)
     note("stock, commit", stock, fetch_config=at(first.commit))
     stale = {"savedir": HOME / "a", "local_strategy": copies}
@@ -131,6 +133,13 @@ def live(state):
         copied = {"savedir": HOME / "d", "local_strategy": copies}
         note("no links, stock", stock, fetch_config=at("v1"), **copied)
     return first, second, opened, stock
+
+
+def folder_of_command(model, revision):
+    """Where a command that was given a model and a revision finds it."""
+    from speechbrain_moe.cli.options import model_folder
+
+    return model_folder(Namespace(model=model, revision=revision))
 
 
 def run_snippet(package):

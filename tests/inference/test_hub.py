@@ -99,6 +99,7 @@ def test_second_push_is_what_main_loads(told, near, how):
         "opened, tag",
         "opened, commit",
         "stock, commit",
+        "command, tag",
         "opened, savedir of the revision",
         "no links, opened",
         "no links, stock",
