@@ -112,9 +112,7 @@ def export_onnx(folder, path, checkpoint=None, allow_code=False):
     path = Path(path)
     check_path(path)
     check_installed()
-    encoder = load_encoder(
-        folder, checkpoint=checkpoint, allow_code=allow_code
-    )
+    encoder = load_encoder(folder, checkpoint=checkpoint, allow_code=allow_code)
     check_exportable(encoder, folder)
     content = build_onnx(encoder)
     distance = check_parity(content, encoder, path)
