@@ -9,9 +9,9 @@ from speechbrain_moe.cli.options import (
     add_command,
     add_decision,
     add_model,
+    check_out,
     open_model,
 )
-from speechbrain_moe.errors import AudioError
 
 VERIFY = """\
 verify a.wav b.wav
@@ -20,7 +20,8 @@ verify a.wav b.wav --threshold far1 --json
 verify a.wav b.wav --model user/name --revision v1"""
 ROUTE = """\
 route a.wav b.wav
-route recordings/ --json"""
+route recordings/ --json
+route recordings/ --out experts.jsonl    # thousands: goes on after a crash"""
 
 
 def add_voice_commands(commands):
@@ -44,6 +45,11 @@ def add_voice_commands(commands):
         commands, "route", route, "say which experts decide", ROUTE
     )
     one.add_argument("files", nargs="+", help="files, folders, globs or lists")
+    one.add_argument(
+        "--out",
+        help="file for a line of JSON on each; run it again after a crash, "
+        "and it goes on",
+    )
     add_model(one)
 
 
@@ -111,29 +117,21 @@ def route(given):
     Returns
     -------
     Answer
-        An entry for each file, and which could not be used.
-
-    Raises
-    ------
-    AudioError
-        If no file can be used.
+        An entry for each file, and which could not be used; with out, how
+        many and where.
     """
-    from tqdm import tqdm
-
-    from speechbrain_moe.inference.decisions import voice_dict
     from speechbrain_moe.inference.file_lists import list_files
+    from speechbrain_moe.inference.heard_lines import hear_files
 
-    paths, recognition = list_files(given.files), open_model(given)
-    progress = tqdm(paths, desc="listening", unit="file", disable=None)
-    voices, broken = [], {}
-    for path in progress:
-        try:
-            voices.append(voice_dict(recognition.describe(path)))
-        except AudioError as error:
-            if len(broken) == len(paths) - 1:
-                raise
-            broken[path] = str(error).removeprefix(f"{path}: ")
+    if given.out:
+        check_out(given.out)
+    paths = list_files(given.files)
+    voices, broken = hear_files(open_model(given), paths, given.out)
     say_left_out(broken)
+    if given.out:
+        content = {"out": given.out, "n_heard": len(voices)}
+        text = f"{len(voices)} files heard, {given.out} written"
+        return Answer({**content, "left_out": broken}, text)
     text = "\n".join(map(route_line, voices))
     return Answer({"files": voices, "left_out": broken}, text)
 

@@ -9,6 +9,7 @@ import soundfile
 from speechbrain_moe.cli import main
 from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.inference.recognition import MoESpeakerRecognition
 from speechbrain_moe.inference.shipped import open_recognition
 
 
@@ -120,6 +121,49 @@ def test_route_goes_on_past_files_that_cannot_be_used(
     assert found["left_out"][str(text)].startswith("cannot be decoded")
     alone = refused("route", text, "--model", experiment)
     assert "text.wav: cannot be decoded" in alone
+
+
+def test_route_goes_on_from_the_lines_of_a_run_that_was_cut(
+    experiment, files, tmp_path, said, monkeypatch
+):
+    out = tmp_path / "new/experts.jsonl"
+    given = ("route", *files, "--model", experiment)
+    wanted = said(*given)["files"]
+    assert said(*given, "--out", out) == {
+        **{"out": str(out), "n_heard": 2},
+        "left_out": {},
+    }
+    first, second = out.read_text().splitlines(keepends=True)
+    assert {**wanted[1], "model": json.loads(first)["model"]} == (
+        json.loads(second)
+    )
+    out.write_text(first + second[:-9])  # as kill -9 may leave it
+    heard, describe = [], MoESpeakerRecognition.describe
+
+    def note(recognition, path, *more):
+        heard.append(path)
+        return describe(recognition, path, *more)
+
+    monkeypatch.setattr(MoESpeakerRecognition, "describe", note)
+    assert said(*given, "--out", out)["n_heard"] == 2
+    assert heard == files[1:] and out.read_text() == first + second
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ('{"path": "a.wav", "model": "x"}', "holds lines of another model"),
+        ("a,b,c", "line 1 is none that route has written"),
+        ('["path"]', "line 1 is none that route has written"),
+    ],
+)
+def test_route_keeps_what_is_not_its_own(
+    experiment, files, tmp_path, refused, line, words
+):
+    out = tmp_path / "out.jsonl"
+    out.write_text(f"{line}\n")
+    said = refused("route", *files, "--model", experiment, "--out", out)
+    assert words in said and out.read_text() == f"{line}\n"
 
 
 def test_a_calibration_that_is_not_there_is_named(files, refused):
