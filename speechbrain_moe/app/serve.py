@@ -2,7 +2,8 @@
 
  * bound to 127.0.0.1 unless told otherwise; nothing is fetched from
    elsewhere, nothing is reported anywhere, no link is shared
- * uploads lie in a temporary folder, for an hour; it goes with the page
+ * uploads lie in a temporary folder, for an hour, 2 GB of them at most; it
+   goes with the page
  * gradio is imported here, when a page is asked for, not before
 
 Authors
@@ -19,7 +20,8 @@ from urllib.request import getproxies_environment
 
 from speechbrain_moe.errors import InputError, MissingPackageError
 
-DELETE_S = (60, 3600)  # each minute, uploads that are an hour old
+# Every 10 s: uploads that are an hour old, and what is beyond 2 GB
+DELETE = (10, 3600, 2 * 10**9)
 
 # As of gradio 6; all it would do beyond serving this page
 NOTHING_ELSE = {
@@ -95,7 +97,7 @@ def launch(
         gradio = import_gradio(folder)
         served = open_served(model, max_seconds, **opening)
         page = make_page(served, gallery, report)
-        with forgetting(folder, *DELETE_S):
+        with forgetting(folder, *DELETE):
             serve(page, gradio, host, port, max_mb)
 
 

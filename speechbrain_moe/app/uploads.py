@@ -1,7 +1,8 @@
 """What visitors send: limits, and the names they know it by.
 
  * a recording is refused before it is read when it is missing or too long
- * all that was sent is deleted in time, what was cut while sent too
+ * all that was sent is deleted in time, what was cut while sent too, and
+   before its time where there is too much
  * messages name a recording as the visitor does; where the server keeps it
    is nobody's business
 
@@ -9,9 +10,10 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import stat
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import soundfile
@@ -21,7 +23,7 @@ from speechbrain_moe.inference.recordings import UNTOLD
 
 
 @contextmanager
-def forgetting(folder, each_s, age_s):
+def forgetting(folder, each_s, age_s, max_bytes):
     """Delete what has lain in a folder for a time, again and again.
 
     Arguments
@@ -32,12 +34,14 @@ def forgetting(folder, each_s, age_s):
         From one look to the next.
     age_s : float
         How long a file stays.
+    max_bytes : int
+        What may lie there; the oldest go first.
     """
     ended = threading.Event()
 
     def run():
         while not ended.wait(each_s):
-            forget_old(folder, age_s)
+            forget_old(folder, age_s, max_bytes)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -48,8 +52,8 @@ def forgetting(folder, each_s, age_s):
         thread.join()
 
 
-def forget_old(folder, age_s):
-    """Delete files that were written some time ago.
+def forget_old(folder, age_s, max_bytes):
+    """Delete files that were written some time ago, or are too much.
 
     Arguments
     ---------
@@ -57,20 +61,31 @@ def forget_old(folder, age_s):
         Where they are, at any depth.
     age_s : float
         How long a file stays.
+    max_bytes : int
+        What stays at most: the newest files that fit.
 
     Example
     -------
     >>> (getfixture("tmp_path") / "new.wav").touch()
-    >>> forget_old(getfixture("tmp_path"), age_s=60)
+    >>> forget_old(getfixture("tmp_path"), age_s=60, max_bytes=1000)
     >>> (getfixture("tmp_path") / "new.wav").exists()
     True
     """
+    kept_bytes = 0
+    for written, n_bytes, path in sorted(stored_files(folder), reverse=True):
+        kept_bytes += n_bytes
+        if time.time() - written > age_s or kept_bytes > max_bytes:
+            with suppress(OSError):  # in use on Windows: the next time
+                path.unlink(missing_ok=True)
+
+
+def stored_files(folder):
+    """When each file of a folder was written, its bytes and its path."""
     for path in Path(folder).rglob("*"):
-        try:
-            if path.is_file() and time.time() - path.stat().st_mtime > age_s:
-                path.unlink()
-        except OSError:  # gone by itself, or in use on Windows: the next time
-            continue
+        with suppress(OSError):  # gone by itself
+            found = path.stat()
+            if stat.S_ISREG(found.st_mode):
+                yield found.st_mtime, found.st_size, path
 
 
 def check_recording(path, max_seconds):

@@ -183,9 +183,15 @@ def calibrate(given):
     from speechbrain_moe.inference.list_embeddings import forget_parts
     from speechbrain_moe.scoring.pairs import read_pairs
 
-    if not read_pairs(given.trials)[1]:
+    trials, labelled = read_pairs(given.trials)
+    if not labelled:
         raise InputError(
             f"{given.trials} has no labels; give lines 'label enrol test'"
+        )
+    if len({*trials.labels.tolist()}) < 2:
+        raise InputError(
+            f"{given.trials} has labels of one kind alone; give trials of "
+            "one speaker (1) and of two (0)"
         )
     package = None
     if given.out.endswith(".json"):

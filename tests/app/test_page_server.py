@@ -15,7 +15,7 @@ from page_server import (
     wait_until,
 )
 
-SOON = "import speechbrain_moe.app.serve as one; one.DELETE_S = (1, 3)\n"
+SOON = "import speechbrain_moe.app.serve as one; one.DELETE = (1, 3, 10**9)\n"
 
 
 def files_in(folder):

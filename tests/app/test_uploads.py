@@ -26,12 +26,18 @@ def test_what_is_older_than_it_may_be_is_deleted(tmp_path):
     old = aged(tmp_path / "hash" / "a.wav", 61)
     cut = aged(tmp_path / "part", 3600)
     new = aged(tmp_path / "hash" / "b.wav", 50)
-    forget_old(tmp_path, age_s=60)
+    forget_old(tmp_path, age_s=60, max_bytes=5)
     assert new.is_file() and not old.exists() and not cut.exists()
 
 
+def test_the_oldest_go_where_there_is_too_much(tmp_path):
+    paths = [aged(tmp_path / f"{age}/a.wav", age) for age in (30, 10, 20)]
+    forget_old(tmp_path, age_s=60, max_bytes=10)  # of 15
+    assert [path.exists() for path in paths] == [False, True, True]
+
+
 def test_deletion_goes_on_and_ends_with_the_page(tmp_path):
-    with forgetting(tmp_path, each_s=0.01, age_s=60):
+    with forgetting(tmp_path, each_s=0.01, age_s=60, max_bytes=99):
         path = aged(tmp_path / "a.wav", 61)
         end = time.monotonic() + 10
         while path.exists() and time.monotonic() < end:

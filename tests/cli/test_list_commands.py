@@ -88,6 +88,9 @@ def test_calibrate_refuses_what_it_cannot_learn_from_or_copy(
     (trial_list / "pairs.txt").write_text("a/s/0.wav b/s/1.wav\n")
     unknown = ("pairs.txt", "--model", "nowhere", "--out", "out.json")
     assert "pairs.txt has no labels" in refused("calibrate", *unknown)
+    (trial_list / "same.txt").write_text("1 a/s/0.wav a/s/1.wav\n")
+    alone = refused("calibrate", "same.txt", *unknown[1:])
+    assert "same.txt has labels of one kind alone" in alone
     training = refused("calibrate", *given, "--out", "folder")
     assert "is no package" in training
 
