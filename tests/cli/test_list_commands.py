@@ -140,7 +140,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
     command, out, words, trial_list, monkeypatch, refused
 ):
     monkeypatch.chdir(trial_list)
-    (trial_list / "trials.txt").write_text("1 a/s/0.wav missing.wav\n")
+    (trial_list / "trials.txt").write_text(
+        "1 a/s/0.wav missing.wav\n0 a/s/0.wav b/s/0.wav\n"
+    )
     given = (command, "trials.txt", "--audio", "audio", "--out", out)
     assert words in refused(*given)
 
@@ -150,6 +152,8 @@ def test_a_copy_that_cannot_be_written_is_refused_before_the_work(
     out, experiment, given, trial_list, said, refused
 ):
     said("export", experiment, "package")
-    (trial_list / "trials.txt").write_text("1 a/s/0.wav missing.wav\n")
+    (trial_list / "trials.txt").write_text(
+        "1 a/s/0.wav missing.wav\n0 a/s/0.wav b/s/0.wav\n"
+    )
     given = (*given[:3], "--model", "package", "--out", out)
     assert "new folder" in refused("calibrate", *given)
