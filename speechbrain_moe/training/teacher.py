@@ -19,6 +19,8 @@ import numpy as np
 
 from speechbrain_moe.errors import HyperparameterError
 
+MIN_NORM = 1e-4  # of what is left of an embedding of length 1
+
 
 class Teacher(NamedTuple):
     """Embeddings of a teacher by path.
@@ -35,7 +37,7 @@ class Teacher(NamedTuple):
     embeddings: np.ndarray
 
 
-def read_teacher(npz_path, forbidden_paths=(), centre=False):
+def read_teacher(npz_path, forbidden_paths=()):
     """Teacher embeddings of an npz file, brought to unit length.
 
     Arguments
@@ -47,8 +49,6 @@ def read_teacher(npz_path, forbidden_paths=(), centre=False):
         Files of the trial list. Paths are compared by their last three
         components (speaker, session, utterance), or by as many as the
         shorter one has.
-    centre : bool
-        Whether to take off the mean of each corpus (``centred``).
 
     Returns
     -------
@@ -86,61 +86,7 @@ def read_teacher(npz_path, forbidden_paths=(), centre=False):
         )
         refuse(npz_path, f"{twice} stands there twice: keep one row of it")
     check_leak(npz_path, rows, forbidden_paths)
-    embeddings /= norms
-    if centre:
-        embeddings = centred(npz_path, rows, embeddings)
-    return Teacher(rows, embeddings)
-
-
-def centred(npz_path, rows, embeddings):
-    """Embeddings without what all of a corpus have in common.
-
-    What all speech of one corpus shares, such as its channel, tells no
-    speaker from another, and is a good part of a cosine: scoring takes the
-    mean off for that reason (Garcia-Romero and Espy-Wilson, Interspeech
-    2011, section 3), so a student need not learn it.
-
-    Arguments
-    ---------
-    npz_path : str or Path
-        The file, for the message.
-    rows : dict
-        Row of each path; the first folder of a path is its corpus.
-    embeddings : numpy.ndarray
-        Unit-length embeddings [N, teacher_dim].
-
-    Returns
-    -------
-    numpy.ndarray
-        Unit-length embeddings [N, teacher_dim].
-
-    Raises
-    ------
-    HyperparameterError
-        If an embedding is the mean, such as the only one of its corpus.
-
-    Example
-    -------
-    >>> embeddings = np.array([[1.0, 0.0], [0.0, 1.0]])
-    >>> centred("t.npz", {("a", "1"): 0, ("a", "2"): 1}, embeddings).round(2)
-    array([[ 0.71, -0.71],
-           [-0.71,  0.71]])
-    """
-    corpora = {}
-    for path, row in rows.items():
-        corpora.setdefault(path[0], []).append(row)
-    found = np.empty_like(embeddings)
-    for corpus, members in corpora.items():
-        found[members] = embeddings[members] - embeddings[members].mean(0)
-        norms = np.linalg.norm(found[members], axis=1, keepdims=True)
-        if norms.min() < 1e-4:
-            refuse(
-                npz_path,
-                f"an embedding of {corpus}/ is the mean of all there: give "
-                "more of them, or centre_teacher False",
-            )
-        found[members] /= norms
-    return found
+    return Teacher(rows, embeddings / norms)
 
 
 def load_arrays(npz_path):
@@ -295,3 +241,58 @@ def teacher_rows(teacher, files):
             )
         found[file] = row
     return found
+
+
+def centred(teacher, corpora):
+    """A teacher without what the recordings of a corpus have in common.
+
+    What all recordings of a corpus share, such as their channel, tells no
+    speaker from another, and is a good part of a cosine: scoring takes the
+    mean off for that reason (Garcia-Romero and Espy-Wilson, Interspeech
+    2011, section 3), so a student need not learn it.
+
+    Arguments
+    ---------
+    teacher : Teacher
+        What ``read_teacher`` returned.
+    corpora : list of tuple
+        For each corpus its recordings, whose mean is taken, and the files
+        it is taken off: these and their changed voices.
+
+    Returns
+    -------
+    Teacher
+        Unit-length embeddings; those of other files as they were.
+
+    Raises
+    ------
+    HyperparameterError
+        If an embedding is the mean, as that of a lone recording is.
+
+    Example
+    -------
+    >>> rows = {("a", "1"): 0, ("a", "2"): 1, ("b", "1"): 2}
+    >>> files = ["a/1", "a/2"]
+    >>> found = centred(Teacher(rows, np.eye(3)), [(files, files)])
+    >>> found.embeddings.round(2)
+    array([[ 0.71, -0.71,  0.  ],
+           [-0.71,  0.71,  0.  ],
+           [ 0.  ,  0.  ,  1.  ]])
+    """
+    embeddings = teacher.embeddings.copy()
+    for recordings, files in corpora:
+        known = [*teacher_rows(teacher, recordings).values()]
+        taught = teacher_rows(teacher, files)
+        if not known:
+            continue
+        members = [*taught.values()]
+        moved = embeddings[members] - embeddings[known].mean(0)
+        norms = np.linalg.norm(moved, axis=1, keepdims=True)
+        if norms.min() < MIN_NORM:
+            raise HyperparameterError(
+                "centre_teacher is True, and the teacher's embedding of "
+                f"{[*taught][norms.argmin()]} is the mean of its corpus: give "
+                "more recordings, or False"
+            )
+        embeddings[members] = moved / norms
+    return teacher._replace(embeddings=embeddings)

@@ -4,6 +4,7 @@ import pytest
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.teacher import (
     Teacher,
+    centred,
     read_teacher,
     teacher_rows,
 )
@@ -90,23 +91,36 @@ def test_one_row_for_two_files_is_refused():
         teacher_rows(teacher, ["a/1.wav", "b/1.wav"])
 
 
-def test_centred_embeddings_have_nothing_in_common_within_a_corpus(write):
+def test_centred_recordings_have_nothing_in_common_within_a_corpus():
     rng = np.random.default_rng(1)
     corpora = {"dev": [5, 0, 0, 0, 0], "more": [0, 5, 0, 0, 0]}
     paths = [f"{name}/{i}.wav" for name in corpora for i in range(40)]
-    shared = np.repeat([*corpora.values()], 40, axis=0)
-    file = write(
-        paths=np.array(paths),
-        embeddings=shared + rng.normal(size=(80, 5)),
+    embeddings = np.repeat([*corpora.values()], 40, axis=0) + rng.normal(
+        size=(80, 5)
     )
-    plain = read_teacher(file).embeddings
-    alone = read_teacher(file, centre=True).embeddings
-    assert np.allclose(np.linalg.norm(alone, axis=1), 1, atol=1e-6)
-    for part in (slice(40), slice(40, 80)):
-        assert np.linalg.norm(plain[part].mean(0)) > 0.8
-        assert np.linalg.norm(alone[part].mean(0)) < 0.2
+    rows = {tuple(path.split("/")): i for i, path in enumerate(paths)}
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    plain = Teacher(rows, embeddings / lengths)
+    # The last ten of each are changed voices: moved, and not in the mean
+    parts = [paths[:40], paths[40:]]
+    found = centred(plain, [(part[:30], part) for part in parts]).embeddings
+    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    for first in (0, 40):
+        recordings = slice(first, first + 30)
+        assert np.linalg.norm(plain.embeddings[recordings].mean(0)) > 0.8
+        assert np.linalg.norm(found[recordings].mean(0)) < 0.2
+        mean = plain.embeddings[recordings].mean(0)
+        left = plain.embeddings[first + 35] - mean
+        assert np.allclose(found[first + 35], left / np.linalg.norm(left))
 
 
-def test_a_corpus_of_one_cannot_be_centred(write):
-    with pytest.raises(HyperparameterError, match="unlabelled/ is the mean"):
-        read_teacher(write(), centre=True)
+def test_what_is_in_no_corpus_stays(write):
+    teacher = read_teacher(write())
+    found = centred(teacher, [(PATHS[:2], PATHS[:2]), (["no/1"], ["no/1"])])
+    assert np.array_equal(found.embeddings[2], teacher.embeddings[2])
+    assert not np.allclose(found.embeddings[:2], teacher.embeddings[:2])
+
+
+def test_a_lone_recording_cannot_be_centred(write):
+    with pytest.raises(HyperparameterError, match="unlabelled/a/1.opus is th"):
+        centred(read_teacher(write()), [(PATHS[2:], PATHS[2:])])

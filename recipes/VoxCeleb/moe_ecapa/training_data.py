@@ -20,6 +20,7 @@ from speechbrain_moe.training.data import (
 from speechbrain_moe.training.draws import Draws
 from speechbrain_moe.training.shard_index import read_index
 from speechbrain_moe.training.shards import ShardDataset, ShardLoader
+from speechbrain_moe.training.teacher import centred
 
 
 def make_train(brain, settings, teacher):
@@ -46,6 +47,8 @@ def make_train(brain, settings, teacher):
     """
     lists = train_lists(settings)
     rows, voices = read_rows(lists), find_voices(settings)
+    if settings["centre_teacher"] and teacher is not None:
+        teacher = centred(teacher, find_corpora(rows.values(), voices))
     brain.draws = Draws(settings["seed"])
     make_crop = CropMaker(
         brain.hparams.label_encoder,
@@ -74,6 +77,29 @@ def make_train(brain, settings, teacher):
     loader = ShardLoader(dataset, settings["num_workers"])
     brain.checkpointer.add_recoverable("shards", loader)
     return loader
+
+
+def find_corpora(rows, voices):
+    """Recordings, and all their files, with a speaker and without one.
+
+    Arguments
+    ---------
+    rows : iterable of dict
+        ``path`` and ``spk_id`` of each recording.
+    voices : ChangedVoices
+        Their changed voices.
+
+    Returns
+    -------
+    list of tuple
+        For ``centred``.
+    """
+    corpora = {}
+    for row in rows:
+        recordings, files = corpora.setdefault(bool(row["spk_id"]), ([], []))
+        recordings.append(row["path"])
+        files += voices.paths(row["path"], row["spk_id"])
+    return [*corpora.values()]
 
 
 def make_dev(settings):

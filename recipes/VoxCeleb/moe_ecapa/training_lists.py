@@ -52,9 +52,7 @@ def find_teacher(settings):
     for path in trial_lists(settings):
         trials = read_trials(path)
         tested += [*trials.enrol, *trials.test]
-    return read_teacher(
-        settings["teacher_embeddings"], tested, settings["centre_teacher"]
-    )
+    return read_teacher(settings["teacher_embeddings"], tested)
 
 
 def find_voices(settings):
