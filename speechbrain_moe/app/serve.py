@@ -84,10 +84,11 @@ def launch(
     ...
     speechbrain_moe.errors.InputError: max_seconds is 0, max_mb 50; give ...
     """
-    if not (max_seconds > 0 and max_mb >= 1):
+    most_mb = DELETE[2] // (2 * 10**6)  # two recordings are compared
+    if not (max_seconds > 0 and 1 <= max_mb <= most_mb):
         raise InputError(
             f"max_seconds is {max_seconds}, max_mb {max_mb}; give more than "
-            "0 seconds and 1 MB or more"
+            f"0 seconds and 1 to {most_mb} MB"
         )
     if not isinstance(port, int) or not 0 < port < 65536:
         raise InputError(f"port is {port}; give 1 to 65535")

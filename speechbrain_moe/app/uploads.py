@@ -73,10 +73,12 @@ def forget_old(folder, age_s, max_bytes):
     """
     kept_bytes = 0
     for written, n_bytes, path in sorted(stored_files(folder), reverse=True):
-        kept_bytes += n_bytes
-        if time.time() - written > age_s or kept_bytes > max_bytes:
+        is_old = time.time() - written > age_s
+        if is_old or kept_bytes + n_bytes > max_bytes:
             with suppress(OSError):  # in use on Windows: the next time
                 path.unlink(missing_ok=True)
+        else:
+            kept_bytes += n_bytes
 
 
 def stored_files(folder):

@@ -244,14 +244,15 @@ def model_folder(given):
     Returns
     -------
     Path
-        A package or a training; of a Hub id, the folder in
-        huggingface_hub's cache.
+        A package or a training; of a Hub id, which must be a package, the
+        folder in huggingface_hub's cache.
 
     Raises
     ------
     PackageError
         If it is not there, or a revision is given of a folder.
     """
+    from speechbrain_moe.inference.building import is_package
     from speechbrain_moe.inference.loading import (
         check_source,
         refuse_for_folder,
@@ -262,7 +263,10 @@ def model_folder(given):
     place = find_model(given.model)
     if isinstance(place, str):
         check_source(place)
-        return fetch_snapshot(place, given.revision)
+        folder = fetch_snapshot(place, given.revision)
+        if not is_package(folder):  # a training's yaml may run any code
+            raise PackageError(f"{place} is no package; give the id of one")
+        return folder
     refuse_for_folder(place, revision=given.revision)
     return place
 

@@ -2,7 +2,8 @@
 
  * a line is kept as soon as it is known, so a run that was broken off goes
    on; a line that a crash cut is taken away, and its file heard again
- * lines name their model: those of another are never mixed in
+ * lines name their model: those of another are never mixed in; a file that
+   has changed since is heard again
 
 Authors
  * The speechbrain_moe developers 2026
@@ -17,6 +18,9 @@ from tqdm import tqdm
 from speechbrain_moe.errors import AudioError, InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.decisions import voice_dict
+from speechbrain_moe.inference.embedding_shards import stamp
+
+START = '{"path": '  # of each line
 
 
 def hear_files(recognition, paths, out=None):
@@ -50,6 +54,7 @@ def hear_files(recognition, paths, out=None):
     left, broken = [path for path in paths if path not in found], {}
     with nullcontext() if out is None else open_lines(out) as file:
         for path in tqdm(left, desc="listening", unit="file", disable=None):
+            seen = stamp(path)  # before it is read
             try:
                 found[path] = voice_dict(recognition.describe(path))
             except AudioError as error:
@@ -58,8 +63,8 @@ def hear_files(recognition, paths, out=None):
                 broken[path] = str(error).removeprefix(f"{path}: ")
                 continue
             if file is not None:
-                line = json.dumps({**found[path], "model": model})
-                file.write(f"{line}\n")
+                line = {**found[path], "stamp": seen, "model": model}
+                file.write(f"{json.dumps(line)}\n")
                 file.flush()
     return [found[path] for path in paths if path in found], broken
 
@@ -71,12 +76,13 @@ def open_lines(out):
 
 
 def read_lines(out, model):
-    """What is known of files from an earlier run; what is cut is removed.
+    """What is known of files from an earlier run, and still true.
 
     Arguments
     ---------
     out : str or Path
-        The file of lines; it need not be there.
+        The file of lines; it need not be there. Lines of files that have
+        changed are taken out of it, and one that was cut.
     model : str
         ``model_key`` of the model that goes on.
 
@@ -88,30 +94,44 @@ def read_lines(out, model):
     Raises
     ------
     InputError
-        If a line is of another kind, or of another model.
+        If a line is of another kind, or of another model; the file stays.
     """
     if not Path(out).is_file():
         return {}
     text = Path(out).read_text(encoding="utf-8", errors="replace")
-    whole = text[: text.rfind("\n") + 1]
-    rows = [read_line(out, *line) for line in enumerate(whole.splitlines(), 1)]
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        check_cut(out, lines.pop())
+    rows = [read_line(out, *line) for line in enumerate(lines, 1)]
     if any(row.pop("model") != model for row in rows):
         raise InputError(
             f"{out} holds lines of another model: give another file, or "
             "remove it"
         )
-    if whole != text:
-        write_whole(out, whole)
-    return {row["path"]: row for row in rows}
+    fresh = [row.pop("stamp") == [*stamp(row["path"])] for row in rows]
+    kept = "".join(line for line, one in zip(lines, fresh) if one)
+    if kept != text:
+        write_whole(out, kept)
+    return {row["path"]: row for row, one in zip(rows, fresh) if one}
+
+
+def check_cut(out, line):
+    """Refuse a last line without an end that is not the start of ours."""
+    if not (line.startswith(START) or START.startswith(line)):
+        refuse_line(out, "the last line")
 
 
 def read_line(out, number, line):
-    """One line as a dict with path and model."""
+    """One line as a dict with path, stamp and model."""
     try:
         row = json.loads(line)
-        return {**row, "path": row["path"], "model": row["model"]}
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{out}: line {number} is none that route has written: give "
-            "another file"
-        ) from error
+        return {**row, **{key: row[key] for key in ("path", "stamp", "model")}}
+    except (ValueError, TypeError, KeyError):
+        refuse_line(out, f"line {number}")
+
+
+def refuse_line(out, what):
+    """Raise the error that names a line of another kind."""
+    raise InputError(
+        f"{out}: {what} is none that route has written: give another file"
+    )

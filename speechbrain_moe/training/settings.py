@@ -25,6 +25,9 @@ SPLIT_KEYS = (
     "n_dev_speakers",
     "min_duration_s",
 )
+HEARD_KEYS = ("voice_prob", "centre_teacher")
+# Of trainings of before there were these keys
+BEFORE = {"n_voices": 0, "voice_prob": 0.75, "centre_teacher": False}
 # Another place for the same is fine; with it or without is not
 GIVEN_KEYS = (
     "teacher_embeddings",
@@ -202,7 +205,8 @@ def check_same_model(settings):
     if not before.is_file():
         return
     before = read_yaml(before)
-    before.setdefault("n_voices", 0)  # trainings of before there were any
+    for key, value in BEFORE.items():
+        before.setdefault(key, value)
     plain = (bool, int, float, str, list, type(None))
     fixed = [
         key
@@ -211,13 +215,15 @@ def check_same_model(settings):
     ]
     changed = [
         key
-        for key in [*fixed, *SPLIT_KEYS]
-        if key not in COUNTED and before.get(key) != settings.get(key)
+        for key in GIVEN_KEYS
+        if (before.get(key) is None) != (settings.get(key) is None)
     ]
     changed += [
         key
-        for key in GIVEN_KEYS
-        if (before.get(key) is None) != (settings.get(key) is None)
+        for key in [*fixed, *SPLIT_KEYS, *HEARD_KEYS]
+        if key in settings
+        and key not in COUNTED
+        and before.get(key) != settings[key]
     ]
     for key in changed[:1]:
         raise HyperparameterError(

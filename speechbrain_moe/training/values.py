@@ -85,6 +85,7 @@ SOURCES = (
     "finetune_from",
     "shards",
 )
+SWITCHES = ("centre_teacher",)
 TEACHING = ("distill_weight", "pairwise_weight")
 
 
@@ -122,6 +123,9 @@ def check_values(settings):
         value = settings[key]
         if not (is_list(value) and all(is_whole(v, 1) for v in value)):
             refuse(key, value, "a list of whole numbers of 1 or more")
+    for key in settings.keys() & set(SWITCHES):
+        if not isinstance(settings[key], bool):
+            refuse(key, settings[key], "True or False")
     check_paths(settings)
     check_teaching(settings)
     check_voices(settings)
@@ -214,6 +218,11 @@ def check_teaching(settings):
         raise HyperparameterError(
             f"{taught[0]} is {settings[taught[0]]} and teacher_embeddings "
             "null: give a teacher, or weight 0"
+        )
+    if settings.get("centre_teacher") and teacher is None:
+        raise HyperparameterError(
+            "centre_teacher is True and teacher_embeddings null: give a "
+            "teacher, or False"
         )
     if teacher is not None and not taught:
         raise HyperparameterError(

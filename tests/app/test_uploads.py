@@ -26,7 +26,7 @@ def test_what_is_older_than_it_may_be_is_deleted(tmp_path):
     old = aged(tmp_path / "hash" / "a.wav", 61)
     cut = aged(tmp_path / "part", 3600)
     new = aged(tmp_path / "hash" / "b.wav", 50)
-    forget_old(tmp_path, age_s=60, max_bytes=5)
+    forget_old(tmp_path, age_s=60, max_bytes=10**9)
     assert new.is_file() and not old.exists() and not cut.exists()
 
 
@@ -34,6 +34,10 @@ def test_the_oldest_go_where_there_is_too_much(tmp_path):
     paths = [aged(tmp_path / f"{age}/a.wav", age) for age in (30, 10, 20)]
     forget_old(tmp_path, age_s=60, max_bytes=10)  # of 15
     assert [path.exists() for path in paths] == [False, True, True]
+    big = aged(tmp_path / "big.wav", 0)
+    big.write_bytes(b"too much to keep")
+    forget_old(tmp_path, age_s=60, max_bytes=10)
+    assert not big.exists() and paths[1].exists() and paths[2].exists()
 
 
 def test_deletion_goes_on_and_ends_with_the_page(tmp_path):

@@ -1,6 +1,7 @@
 """The subcommands verify and route."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -134,9 +135,9 @@ def test_route_goes_on_from_the_lines_of_a_run_that_was_cut(
         "left_out": {},
     }
     first, second = out.read_text().splitlines(keepends=True)
-    assert {**wanted[1], "model": json.loads(first)["model"]} == (
-        json.loads(second)
-    )
+    row = json.loads(second)
+    assert {k: row[k] for k in wanted[1]} == wanted[1]
+    assert {*row} - {*wanted[1]} == {"stamp", "model"}
     out.write_text(first + second[:-9])  # as kill -9 may leave it
     heard, describe = [], MoESpeakerRecognition.describe
 
@@ -147,23 +148,32 @@ def test_route_goes_on_from_the_lines_of_a_run_that_was_cut(
     monkeypatch.setattr(MoESpeakerRecognition, "describe", note)
     assert said(*given, "--out", out)["n_heard"] == 2
     assert heard == files[1:] and out.read_text() == first + second
+    os.utime(files[0], (1, 1))  # another recording by that name
+    assert said(*given, "--out", out)["n_heard"] == 2
+    assert heard == [files[1], files[0]]
+    assert out.read_text().startswith(second)
+    assert len(out.read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize(
     "line, words",
     [
-        ('{"path": "a.wav", "model": "x"}', "holds lines of another model"),
-        ("a,b,c", "line 1 is none that route has written"),
-        ('["path"]', "line 1 is none that route has written"),
+        (
+            '{"path": "a.wav", "stamp": [], "model": "x"}\n',
+            "holds lines of another model",
+        ),
+        ("a,b,c\n", "line 1 is none that route has written"),
+        ('["path"]\n', "line 1 is none that route has written"),
+        ("notes of my own", "the last line is none that route has written"),
     ],
 )
 def test_route_keeps_what_is_not_its_own(
     experiment, files, tmp_path, refused, line, words
 ):
     out = tmp_path / "out.jsonl"
-    out.write_text(f"{line}\n")
+    out.write_text(line)
     said = refused("route", *files, "--model", experiment, "--out", out)
-    assert words in said and out.read_text() == f"{line}\n"
+    assert words in said and out.read_text() == line
 
 
 def test_a_calibration_that_is_not_there_is_named(files, refused):

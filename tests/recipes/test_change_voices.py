@@ -166,16 +166,32 @@ def test_each_file_changes_by_its_own_name_otherwise(corpus, tmp_path):
     assert all(name == voice_name for name, voice_name in names.items())
 
 
-def test_bent_voices_have_other_formants_and_the_same_length(corpus, tmp_path):
-    voices, given = {}, [str(corpus / "test"), "", "--voices", "1"]
-    for kind in ("plain", "bent"):
-        given[1] = str(tmp_path / kind)
-        option = ["--bend"] if kind == "bent" else []
-        assert change_voices.main([*given, *option]) == 0
-        path = tmp_path / kind / "clean/test/v1/id08/s01/00000.wav"
-        voices[kind], _ = soundfile.read(path)
-    assert voices["bent"].shape == voices["plain"].shape
-    assert np.corrcoef(voices["bent"], voices["plain"])[0, 1] < 0.99
+def test_a_voice_is_bent_where_that_is_asked_for(corpus, tmp_path, monkeypatch):
+    given = []
+
+    def note(samples, bends):
+        given.append(bends)
+        return samples.astype(np.float32)
+
+    monkeypatch.setattr(voice_changer, "bend_formants", note)
+    source, voice = corpus / "test/id08/s01/00000.wav", "test/v1/id08"
+    for bent in (False, True):
+        name = f"{voice}/s01/{bent}.wav"
+        voice_changer.write_voice(source, tmp_path, name, voice, bent)
+    assert given == [(), draw_bends(voice)]
+
+
+def test_bent_and_other_files_are_not_mixed_in_one_voice(
+    corpus, tmp_path, capsys
+):
+    given = [str(corpus / "test"), str(tmp_path), "--voices"]
+    assert change_voices.main([*given, "1"]) == 0
+    assert change_voices.main([*given, "2", "--bend"]) == 0
+    assert change_voices.main([*given, "2", "--bend"]) == 0  # to go on
+    for more, how in ((["1", "--bend"], "without"), (["2"], "with")):
+        assert change_voices.main([*given, *more]) == 2
+        said = capsys.readouterr().err
+        assert f"test/v{more[0]} was made {how} --bend" in said
 
 
 @pytest.fixture

@@ -205,6 +205,8 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
         "seed": 1,
         "speeds": [1.0],
         "n_voices": 0,
+        "voice_prob": 0.75,
+        "centre_teacher": False,
         "n_dev_speakers": 2,
         "min_duration_s": 1.0,
         "n_speakers": 0,
@@ -220,6 +222,8 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
         check_same_model({**settings, "top_k": 1})
     with pytest.raises(HyperparameterError, match="n_voices 0, now it is 3"):
         check_same_model({**settings, "n_voices": 3})
+    with pytest.raises(HyperparameterError, match="centre_teacher False, now"):
+        check_same_model({**settings, "centre_teacher": True})
 
 
 @pytest.mark.parametrize("key", ["teacher_embeddings", "unlabelled_folder"])

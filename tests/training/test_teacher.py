@@ -4,10 +4,10 @@ import pytest
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.teacher import (
     Teacher,
-    centred,
     read_teacher,
     teacher_rows,
 )
+from speechbrain_moe.training.teacher_centre import centred
 
 PATHS = ["dev/id1/s01/1.opus", "dev/id1/s01/2.opus", "unlabelled/a/1.opus"]
 
@@ -124,3 +124,8 @@ def test_what_is_in_no_corpus_stays(write):
 def test_a_lone_recording_cannot_be_centred(write):
     with pytest.raises(HyperparameterError, match="unlabelled/a/1.opus is th"):
         centred(read_teacher(write()), [(PATHS[2:], PATHS[2:])])
+
+
+def test_voices_of_recordings_that_are_not_known_cannot_be_centred(write):
+    with pytest.raises(HyperparameterError, match="knows dev/id1/s01/1.opus"):
+        centred(read_teacher(write()), [(["dev/no.wav"], PATHS[:2])])

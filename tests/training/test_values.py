@@ -57,6 +57,9 @@ LONE = [
     ({"unlabelled_folder": "u"}, "unlabelled_folder is 'u'.*teacher alone"),
     ({"distill_weight": 1.0}, "distill_weight is 1.0 and teacher_embeddings"),
     ({"pairwise_weight": 2}, "pairwise_weight is 2 and teacher_embeddings"),
+    ({"centre_teacher": "no"}, "centre_teacher is 'no': choose True or False"),
+    ({"centre_teacher": True}, "centre_teacher is True and teacher_embeddings"),
+    ({"voice_prob": 1.5}, "voice_prob is 1.5: choose a number from 0 to 1"),
     ({"teacher_embeddings": "t.npz"}, "'t.npz', and distill_weight and pair"),
 ]
 

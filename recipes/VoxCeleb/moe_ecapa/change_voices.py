@@ -9,8 +9,7 @@
 * files are called <folder>/v<voice>/<path>.wav; voice 0 changes nothing
 * each file is a voice of its own; with --speakers all files of a speaker (the
   first folder below the folder) change alike, to train on as a new speaker
-* with --bend single formants move, too: bodies differ in more than length;
-  each number of a voice is made one way or the other, so give new numbers
+* with --bend single formants move, too: bodies differ in more than length
 * run it again after a crash: files that are there are kept
 * needs Praat: pip install praat-parselmouth
 
@@ -76,6 +75,38 @@ def keep_drawn_by(target, folder, drawn_by):
             f"{before}, not by {drawn_by}: give another target, or remove them"
         )
     write_whole(record, f"{drawn_by}\n")
+
+
+def keep_bent(target, folder, voices, bend):
+    """Write which voices are bent, or compare it with before.
+
+    Arguments
+    ---------
+    target, folder : Path
+        Where new files go, and the speech.
+    voices : list of int
+        Their numbers.
+    bend : bool
+        Whether single formants move.
+
+    Raises
+    ------
+    InputError
+        If files of a voice are there that were made otherwise.
+    """
+    record = target / f"{folder.name}.bent"
+    bent = set()
+    if record.is_file():
+        bent = {*map(int, record.read_text(encoding="utf-8").split())}
+    place = target / "heard" / folder.name
+    for voice in voices:
+        if (place / f"v{voice}").is_dir() and (voice in bent) != bend:
+            raise InputError(
+                f"{place}/v{voice} was made {'without' if bend else 'with'} "
+                "--bend: give another number, or remove it"
+            )
+    bent = bent | {*voices} if bend else bent - {*voices}
+    write_whole(record, " ".join(map(str, sorted(bent))) + "\n")
 
 
 def lacking(folder, target, voices, without, by_speaker=False, bend=False):
@@ -165,6 +196,7 @@ def main(args=None):
             folder, target, given.voices, without, given.speakers, given.bend
         )
         keep_drawn_by(target, folder, "speaker" if given.speakers else "file")
+        keep_bent(target, folder, given.voices, given.bend)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -20,7 +20,7 @@ from speechbrain_moe.training.data import (
 from speechbrain_moe.training.draws import Draws
 from speechbrain_moe.training.shard_index import read_index
 from speechbrain_moe.training.shards import ShardDataset, ShardLoader
-from speechbrain_moe.training.teacher import centred
+from speechbrain_moe.training.teacher_centre import centred
 
 
 def make_train(brain, settings, teacher):
