@@ -12,11 +12,11 @@ def unit(rows):
 
 @pytest.fixture
 def people():
-    """Embeddings [N, 32] of speakers, mixed, and their centres [K, 32]."""
+    """Embeddings [N, 192] of speakers, mixed, and their centres [K, 32]."""
 
-    def make(sizes, spread=0.08):
+    def make(sizes, spread=0.033):
         rng = np.random.default_rng(0)
-        centres = unit(rng.standard_normal((len(sizes), 32)))
+        centres = unit(rng.standard_normal((len(sizes), 192)))
         rows = np.repeat(centres, sizes, axis=0)
         rows = unit(rows + spread * rng.standard_normal(rows.shape))
         return rng.permutation(rows), centres
@@ -66,7 +66,7 @@ def test_as_many_speakers_as_wanted(people):
 
 
 def test_shorter_distance_finds_more_speakers(people):
-    embeddings, _ = people([40], spread=0.3)
+    embeddings, _ = people([40], spread=0.12)
     assert len(find_speakers(embeddings, max_distance=1.5)) == 1
     assert len(find_speakers(embeddings, max_distance=0.72)) > 1
 
