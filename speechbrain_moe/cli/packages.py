@@ -7,6 +7,8 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+from pathlib import Path
+
 from speechbrain_moe.cli.answer import Answer
 from speechbrain_moe.cli.options import (
     add_allow_code,
@@ -179,8 +181,14 @@ def pull(given):
 
 def onnx(given):
     """Write a model as one ONNX file."""
-    from speechbrain_moe.inference.onnx_export import export_onnx
+    from speechbrain_moe.inference.onnx_export import (
+        check_installed,
+        check_path,
+        export_onnx,
+    )
 
+    check_path(Path(given.file))  # before anything is downloaded
+    check_installed()
     written = export_onnx(
         model_folder(given), given.file, allow_code=given.allow_code
     )

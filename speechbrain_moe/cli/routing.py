@@ -86,6 +86,8 @@ def report(given):
         read_routing(arrays), trials, table, given.columns, given.seed
     )
     name = given.model or model.name
+    if given.revision:
+        name = f"{name} at {given.revision}"
     facts["about"].update(model=name, trials=given.trials)
     written = write_report(facts, given.out)
     eer = facts["errors"]["whole"]["estimate"]

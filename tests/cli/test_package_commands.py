@@ -45,3 +45,8 @@ def test_a_revision_is_for_hub_ids_alone(experiment, trial_list, refused):
     ):
         said = refused(*given, "--revision", "v1")
         assert "is a folder here, and revision is for Hub ids" in said
+
+
+def test_onnx_refuses_a_name_before_it_looks_for_the_model(refused):
+    said = refused("onnx", "no/model", "encoder.pt")
+    assert "encoder.pt: give a file that ends in .onnx" in said
