@@ -102,6 +102,10 @@ def live(state):
     note("missing repository", opened, "user/nothing")
     state.repositories["user/else"] = Repository(private=False)
     note("no package", opened, "user/else")
+    training = Repository(private=False)
+    training.commits[training.head]["hyperparams.yaml"] = (b"a: 1\n", False)
+    state.repositories["user/training"] = training
+    note("command, training", folder_of_command, "user/training", None)
     note("pull, wrong id", pull, "voices", HOME / "voices")
     note("wrong id", opened, "user/nothing/at/all")
     push(one, "user/secret", private=True)

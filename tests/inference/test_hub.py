@@ -143,6 +143,7 @@ def test_upload_that_is_cut_leaves_no_trace_of_itself(told, near):
         ("wrong revision", "user/voices: no revision v9; give a branch"),
         ("missing repository", "user/nothing: no such repository, or a pri"),
         ("no package", "user/else is no package, it holds no hyperparams"),
+        ("command, training", "user/training is no package; give the id of"),
         ("pull, wrong id", "voices is no Hub id: give one of the form"),
         ("wrong id", "there is no such folder, and a Hub id has the form"),
         ("private, no token", "user/secret: no such .*HF_TOKEN, or the comm"),
