@@ -20,10 +20,16 @@ def own_environment(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "limit", [{"max_seconds": 0}, {"max_mb": 0}, {"max_seconds": float("nan")}]
+    "limit",
+    [
+        {"max_seconds": 0},
+        {"max_mb": 0},
+        {"max_seconds": float("nan")},
+        {"max_mb": 1001},  # two of them would be more than is kept
+    ],
 )
 def test_limits_that_let_nothing_through_are_refused(package, limit):
-    with pytest.raises(InputError, match="give more than 0 seconds and 1 MB"):
+    with pytest.raises(InputError, match="0 seconds and 1 to 1000 MB"):
         launch(package, **limit)
 
 
