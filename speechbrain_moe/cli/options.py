@@ -86,7 +86,7 @@ def add_model(command, calibration=True):
         help="folder of a package or training, name of shipped weights, or "
         "Hub id as user/name (default: the shipped weights)",
     )
-    add("--revision", help="of a Hub id: branch, tag or commit")
+    add_revision(group)
     if calibration:
         add("--calibration", help="calibration.json to use instead")
     add("--device", default="cpu", help="such as cpu (default) or cuda:0")
@@ -227,7 +227,7 @@ def open_model(given):
 
 
 def add_revision(command):
-    """Declare which revision of a Hub id, for commands that load no voices."""
+    """Declare which revision of a Hub id."""
     command.add_argument(
         "--revision", help="of a Hub id: branch, tag or commit"
     )

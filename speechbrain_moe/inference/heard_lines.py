@@ -49,8 +49,10 @@ def hear_files(recognition, paths, out=None):
     InputError
         If out holds something else, or lines of another model.
     """
-    model = recognition.model_key()
-    found = {} if out is None else read_lines(out, model)
+    model, found = None, {}
+    if out is not None:
+        model = recognition.model_key()
+        found = read_lines(out, model, {*paths})
     left, broken = [path for path in paths if path not in found], {}
     with nullcontext() if out is None else open_lines(out) as file:
         for path in tqdm(left, desc="listening", unit="file", disable=None):
@@ -75,16 +77,18 @@ def open_lines(out):
     return Path(out).open("a", encoding="utf-8")
 
 
-def read_lines(out, model):
+def read_lines(out, model, paths):
     """What is known of files from an earlier run, and still true.
 
     Arguments
     ---------
     out : str or Path
-        The file of lines; it need not be there. Lines of files that have
-        changed are taken out of it, and one that was cut.
+        The file of lines; it need not be there. A line that was cut is taken
+        out of it, and those of files to hear that have changed.
     model : str
         ``model_key`` of the model that goes on.
+    paths : set of str
+        Files to hear.
 
     Returns
     -------
@@ -108,11 +112,21 @@ def read_lines(out, model):
             f"{out} holds lines of another model: give another file, or "
             "remove it"
         )
-    fresh = [row.pop("stamp") == [*stamp(row["path"])] for row in rows]
-    kept = "".join(line for line, one in zip(lines, fresh) if one)
+    found, kept = {}, ""
+    for line, row in zip(lines, rows):
+        fresh = is_fresh(row)
+        if fresh:
+            found[row["path"]] = row
+        if fresh or row["path"] not in paths:
+            kept += line
     if kept != text:
         write_whole(out, kept)
-    return {row["path"]: row for row, one in zip(rows, fresh) if one}
+    return found
+
+
+def is_fresh(row):
+    """Whether a line is of the file as it is now; takes off its stamp."""
+    return row.pop("stamp") == [*stamp(row["path"])]
 
 
 def check_cut(out, line):

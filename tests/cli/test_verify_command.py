@@ -155,6 +155,19 @@ def test_route_goes_on_from_the_lines_of_a_run_that_was_cut(
     assert len(out.read_text().splitlines()) == 2
 
 
+def test_route_keeps_the_lines_of_files_that_are_gone(
+    experiment, files, tmp_path, said
+):
+    out = tmp_path / "experts.jsonl"
+    given = ("--model", experiment, "--out", out)
+    said("route", files[0], *given)
+    before = out.read_text()
+    os.remove(files[0])
+    said("route", files[1], *given)
+    assert out.read_text().startswith(before)
+    assert len(out.read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     "line, words",
     [

@@ -150,7 +150,7 @@ def drawn(corpus, target, by_speaker):
     found = change_voices.lacking(
         corpus / "test", target, [1, 2], set(), by_speaker
     )
-    return {name: voice_name for _, name, voice_name, _ in found}
+    return {name: voice_name for _, name, voice_name in found}
 
 
 def test_all_files_of_a_speaker_change_alike_if_asked_for(corpus, tmp_path):

@@ -109,7 +109,7 @@ def keep_bent(target, folder, voices, bend):
     write_whole(record, " ".join(map(str, sorted(bent))) + "\n")
 
 
-def lacking(folder, target, voices, without, by_speaker=False, bend=False):
+def lacking(folder, target, voices, without, by_speaker=False):
     """Files that are still to be made.
 
     Arguments
@@ -122,14 +122,12 @@ def lacking(folder, target, voices, without, by_speaker=False, bend=False):
         Folders (speakers) whose files are left out.
     by_speaker : bool
         Whether all files of a speaker change alike.
-    bend : bool
-        Whether single formants move, too.
 
     Returns
     -------
     list of tuple
-        Source, new name, the name that the voice is drawn by, None for voice
-        0, and whether it is bent.
+        Source, new name, and the name that the voice is drawn by, None for
+        voice 0.
     """
     found = []
     for source in find_audio(folder, "folder of speech"):
@@ -142,15 +140,19 @@ def lacking(folder, target, voices, without, by_speaker=False, bend=False):
             if not (target / "heard" / name).is_file():
                 drawn_by = place / path.parts[0] if by_speaker else name
                 drawn_by = drawn_by.as_posix() if voice else None
-                found.append((source, name.as_posix(), drawn_by, bend))
+                found.append((source, name.as_posix(), drawn_by))
     return found
 
 
-def make(files, target, n_workers):
+def make(files, target, bend, n_workers):
     """Let workers make the files; shows how far they are."""
     script = Path(__file__).parent / "voice_changer.py"
     questions = [
-        {"target": str(target), "files": files[i : i + PER_WORKER]}
+        {
+            "target": str(target),
+            "bend": bend,
+            "files": files[i : i + PER_WORKER],
+        }
         for i in range(0, len(files), PER_WORKER)
     ]
     with tqdm(total=len(files), unit="file") as bar:
@@ -192,15 +194,13 @@ def main(args=None):
         if given.without:
             without = {*read_table(given.without).spk_id}
         folder, target = given.folder.resolve(), given.target.absolute()
-        files = lacking(
-            folder, target, given.voices, without, given.speakers, given.bend
-        )
+        files = lacking(folder, target, given.voices, without, given.speakers)
         keep_drawn_by(target, folder, "speaker" if given.speakers else "file")
         keep_bent(target, folder, given.voices, given.bend)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    make(files, target, given.workers)
+    make(files, target, given.bend, given.workers)
     return 0
 
 

@@ -47,7 +47,7 @@ def make_train(brain, settings, teacher):
     """
     lists = train_lists(settings)
     rows, voices = read_rows(lists), find_voices(settings)
-    if settings["centre_teacher"] and teacher is not None:
+    if settings["centre_teacher"]:
         teacher = centred(teacher, find_corpora(rows.values(), voices))
     brain.draws = Draws(settings["seed"])
     make_crop = CropMaker(

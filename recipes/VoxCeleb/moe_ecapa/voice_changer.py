@@ -226,6 +226,7 @@ def write_voice(source, target, name, voice_name, bend=False):
 
 if __name__ == "__main__":
     question = json.load(sys.stdin)
-    for source, name, voice_name, bent in question["files"]:
-        write_voice(source, question["target"], name, voice_name, bent)
+    target, bent = question["target"], question["bend"]
+    for source, name, voice_name in question["files"]:
+        write_voice(source, target, name, voice_name, bent)
     print(len(question["files"]))
