@@ -18,7 +18,7 @@ from speechbrain.lobes.features import Fbank
 
 # Far below any log-mel: Fbank's floor is -100 dB
 PAST_END_DB = -1000.0
-MIN_S = 0.09  # kept of silence too; ECAPA's kernels need more than 4 frames
+MIN_S = 0.09  # kept of whatever comes; ECAPA's kernels need over 4 frames
 
 
 class MarkedFbank(Fbank):
@@ -60,12 +60,14 @@ class MarkedFbank(Fbank):
         Returns
         -------
         torch.Tensor
-            Log-mel in dB [B, T, M], T = S // hop + 2. Frames whose centre
-            lies past the last non-zero sample are PAST_END_DB, except for
-            those of the first 0.09 s.
+            Log-mel in dB [B, T, M], T = S // hop + 2, where less than 0.09 s
+            is padded up to it. Frames whose centre lies past the last
+            non-zero sample are PAST_END_DB, except for those of the first
+            0.09 s.
         """
         hop = self.compute_STFT.hop_length
         shortest = round(MIN_S * self.compute_STFT.sample_rate)
+        wav = F.pad(wav, (0, max(0, shortest - wav.shape[1])))
         feats = super().forward(F.pad(wav, (0, hop)))
         position = torch.arange(1, wav.shape[1] + 1, device=wav.device)
         n_samples = ((wav != 0) * position).amax(dim=1)

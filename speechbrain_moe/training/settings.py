@@ -26,8 +26,13 @@ SPLIT_KEYS = (
     "min_duration_s",
 )
 HEARD_KEYS = ("voice_prob", "centre_teacher")
-# Of trainings of before there were these keys
-BEFORE = {"n_voices": 0, "voice_prob": 0.75, "centre_teacher": False}
+# Of yaml files from before there were these keys
+BEFORE = {
+    "n_voices": 0,
+    "voices_folder": None,
+    "voice_prob": 0.75,
+    "centre_teacher": False,
+}
 # Another place for the same is fine; with it or without is not
 GIVEN_KEYS = (
     "teacher_embeddings",
@@ -74,7 +79,7 @@ def read_settings(hparams_file, overrides):
             f"{hparams_file}: {error} Give it on the command line, such as "
             "--data_folder <folder>"
         ) from error
-    settings = parse(stream, hparams_file)
+    settings = {**BEFORE, **parse(stream, hparams_file)}
     check_values(settings)
     if "top_k" in overrides and settings.get("selection") != "top_k":
         raise HyperparameterError(

@@ -2,6 +2,7 @@ import pytest
 import torch
 from speechbrain.lobes.features import Fbank
 
+from speechbrain_moe.lobes.ecapa import build_expert
 from speechbrain_moe.lobes.features import PAST_END_DB, MarkedFbank
 from speechbrain_moe.lobes.padding import frame_counts
 
@@ -78,3 +79,20 @@ def test_a_tenth_of_a_second_has_its_frames_however_it_is_padded(
 def test_silence_keeps_ten_frames(marked_fbank):
     feats = marked_fbank(torch.zeros(1, 16000))
     assert (feats[0, :, 0] != PAST_END_DB).sum() == 10
+
+
+@pytest.mark.parametrize("hop_length", [10, 20])
+@pytest.mark.parametrize("n_samples", [1, 320, 800, 1439])
+def test_less_than_the_kernels_need_is_padded_up_to_it(
+    tiny_expert, hop_length, n_samples
+):
+    compute_features = MarkedFbank(n_mels=80, hop_length=hop_length)
+    wav = torch.randn(1, n_samples)
+    feats = compute_features(wav)
+    padded = compute_features(torch.nn.functional.pad(wav, (0, 8000)))
+    counts = [frame_counts(f).item() for f in (feats, padded)]
+    assert counts[0] == counts[1] == 1 + 90 // hop_length
+    kept, wanted = feats[0, : counts[0]], padded[0, : counts[0]]
+    assert torch.allclose(kept, wanted, atol=1e-3)
+    expert = build_expert(80, 16, tiny_expert).eval()
+    assert expert(feats[:, : counts[0]]).isfinite().all()

@@ -69,6 +69,20 @@ def test_values_are_resolved_and_nothing_is_built(read):
     assert overrides == {"data_folder": "/data", "n_epochs": 7}
 
 
+def test_a_yaml_of_before_some_keys_has_their_values_that_change_nothing(
+    hparams_file,
+):
+    kept = [
+        line
+        for line in hparams_file.read_text().splitlines()
+        if not line.startswith(("n_voices", "voices_folder"))
+    ]
+    hparams_file.write_text("\n".join(kept))
+    settings = read_settings(hparams_file, {"data_folder": "/data"})
+    assert settings["n_voices"] == 0 and settings["voices_folder"] is None
+    assert settings["voice_prob"] == 0.75 and not settings["centre_teacher"]
+
+
 def test_an_override_of_an_unknown_key_is_refused_with_the_known_ones(read):
     wanted = "train.yaml has no key n_expert .*n_epochs, batch_size"
     with pytest.raises(HyperparameterError, match=wanted) as caught:
