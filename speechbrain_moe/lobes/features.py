@@ -67,7 +67,7 @@ class MarkedFbank(Fbank):
         """
         hop = self.compute_STFT.hop_length
         shortest = round(MIN_S * self.compute_STFT.sample_rate)
-        wav = F.pad(wav, (0, max(0, shortest - wav.shape[1])))
+        wav = F.pad(wav, (0, max(0, shortest - wav.shape[-1])))
         feats = super().forward(F.pad(wav, (0, hop)))
         position = torch.arange(1, wav.shape[1] + 1, device=wav.device)
         n_samples = ((wav != 0) * position).amax(dim=1)
