@@ -172,7 +172,7 @@ class MixNoise(nn.Module):
         """A stretch of one file, at one level so that talkers are equal."""
         path, duration_s = choice(self.sounds[kind])
         n_available = int(duration_s * self.sample_rate)
-        wav, _ = random_crop(path, n_available, n_samples, self.sample_rate)
+        wav = random_crop(path, n_available, n_samples, self.sample_rate)
         return wav / wav.square().mean().sqrt().clamp(min=1e-5)
 
 

@@ -100,9 +100,9 @@ class CropMaker:
             ``sig`` (waveform of crop_s) and ``spk_label`` (int, 0 ..
             n_speakers * len(speeds) * (1 + n_voices) - 1; -1 without a
             speaker). With a teacher also ``teacher`` (embedding of the whole
-            file, or of the crop where the teacher has crops [teacher_dim],
-            zeros without one) and ``has_teacher`` (bool): False where the
-            file has no row, or the speed made it another voice.
+            file [teacher_dim], zeros without one) and ``has_teacher``
+            (bool): False where the file has no row, or the speed made it
+            another voice.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class CropMaker:
             duration_s = audio_header(path, self.sample_rate).duration
         if spk_id:
             i = draw(len(self.speeds), generator)
-        wav, start = random_crop(
+        wav = random_crop(
             path if file is None else file,
             int(duration_s * self.sample_rate),
             math.ceil(self.n_samples * self.speeds[i]),
@@ -128,9 +128,7 @@ class CropMaker:
         wav = fill(change_speed(wav, self.speeds[i]), self.n_samples)
         copy_index = voice * len(self.speeds) + i
         item = [wav, speaker_label(self.label_encoder, spk_id, copy_index)]
-        if self.teacher is None:
-            return item
-        return item + self._taught(path, i, start)
+        return item if self.teacher is None else item + self._taught(path, i)
 
     def _draw_voice(self, generator):
         """Number of the voice to hear, 0 for the recording."""
@@ -138,16 +136,12 @@ class CropMaker:
             return 0
         return 1 + draw(self.voices.n_voices, generator)
 
-    def _taught(self, path, speed_index, start):
-        """The teacher's embedding, and whether there is one."""
+    def _taught(self, path, speed_index):
+        """The teacher's embedding of a file, and whether there is one."""
         row = self.known.get(path) if speed_index == 0 else None
         if row is None:
             return [self.unknown, False]
-        found = self.teacher.embeddings[row]
-        if self.teacher.crops is not None:
-            start_s = start / self.sample_rate
-            found = self.teacher.crops.nearest(row, start_s)
-        return [torch.tensor(found), True]
+        return [torch.tensor(self.teacher.embeddings[row]), True]
 
 
 def draw(n, generator=None):
@@ -175,8 +169,6 @@ def random_crop(path, n_available, n_samples, sample_rate, generator=None):
     -------
     torch.Tensor
         Waveform [n_samples], float32.
-    int
-        The sample of the file that it starts with.
 
     Raises
     ------
@@ -185,8 +177,7 @@ def random_crop(path, n_available, n_samples, sample_rate, generator=None):
     """
     slack = max(0, n_available - n_samples)
     start = draw(slack + 1, generator)
-    wav = read_audio(path, sample_rate, start, n_samples)
-    return fill(wav, n_samples), start
+    return fill(read_audio(path, sample_rate, start, n_samples), n_samples)
 
 
 def change_speed(wav, speed):

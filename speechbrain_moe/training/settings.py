@@ -25,14 +25,13 @@ SPLIT_KEYS = (
     "n_dev_speakers",
     "min_duration_s",
 )
-HEARD_KEYS = ("voice_prob", "centre_teacher", "teacher_crops")
+HEARD_KEYS = ("voice_prob", "centre_teacher")
 # Of yaml files from before there were these keys
 BEFORE = {
     "n_voices": 0,
     "voices_folder": None,
     "voice_prob": 0.75,
     "centre_teacher": False,
-    "teacher_crops": False,
 }
 # Another place for the same is fine; with it or without is not
 GIVEN_KEYS = (

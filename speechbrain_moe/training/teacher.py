@@ -29,13 +29,10 @@ class Teacher(NamedTuple):
         Row of each path, as a tuple of the path's components.
     embeddings : numpy.ndarray
         Unit-length embeddings [N, teacher_dim], float32.
-    crops : TeacherCrops, optional
-        What the teacher says of crops of each row.
     """
 
     rows: dict
     embeddings: np.ndarray
-    crops: NamedTuple = None
 
 
 def read_teacher(npz_path, forbidden_paths=()):

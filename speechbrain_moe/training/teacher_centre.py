@@ -31,8 +31,7 @@ def centred(teacher, corpora):
     Returns
     -------
     Teacher
-        Unit-length embeddings, of crops too; those of other files as they
-        were.
+        Unit-length embeddings; those of other files as they were.
 
     Raises
     ------
@@ -51,7 +50,6 @@ def centred(teacher, corpora):
            [ 0.  ,  0.  ,  1.  ]])
     """
     embeddings = teacher.embeddings.copy()
-    means = np.zeros_like(embeddings)
     for recordings, files in corpora:
         known = [*teacher_rows(teacher, recordings).values()]
         taught = teacher_rows(teacher, files)
@@ -64,8 +62,7 @@ def centred(teacher, corpora):
                 f"{[*taught][0]} and no recording that was not changed: let "
                 "it hear these, or give False"
             )
-        means[members] = embeddings[known].mean(0)
-        moved = embeddings[members] - means[members]
+        moved = embeddings[members] - embeddings[known].mean(0)
         norms = np.linalg.norm(moved, axis=1, keepdims=True)
         if norms.min() < MIN_NORM:
             raise HyperparameterError(
@@ -74,12 +71,4 @@ def centred(teacher, corpora):
                 "more recordings, or False"
             )
         embeddings[members] = moved / norms
-    crops = teacher.crops
-    if crops is not None:
-        moved = crops.embeddings - means.repeat(np.diff(crops.firsts), axis=0)
-        norms = np.linalg.norm(moved, axis=1, keepdims=True)
-        # A crop that is the mean tells nothing, and keeps what it said
-        told = moved / norms.clip(min=MIN_NORM)
-        told = np.where(norms < MIN_NORM, crops.embeddings, told)
-        crops = crops._replace(embeddings=told)
-    return teacher._replace(embeddings=embeddings, crops=crops)
+    return teacher._replace(embeddings=embeddings)

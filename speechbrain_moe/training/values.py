@@ -85,7 +85,7 @@ SOURCES = (
     "finetune_from",
     "shards",
 )
-SWITCHES = ("centre_teacher", "teacher_crops")
+SWITCHES = ("centre_teacher",)
 TEACHING = ("distill_weight", "pairwise_weight")
 
 
@@ -219,12 +219,11 @@ def check_teaching(settings):
             f"{taught[0]} is {settings[taught[0]]} and teacher_embeddings "
             "null: give a teacher, or weight 0"
         )
-    for key in SWITCHES:
-        if settings.get(key) and teacher is None:
-            raise HyperparameterError(
-                f"{key} is True and teacher_embeddings null: give a teacher, "
-                "or False"
-            )
+    if settings.get("centre_teacher") and teacher is None:
+        raise HyperparameterError(
+            "centre_teacher is True and teacher_embeddings null: give a "
+            "teacher, or False"
+        )
     if teacher is not None and not taught:
         raise HyperparameterError(
             f"teacher_embeddings is {teacher!r}, and {' and '.join(TEACHING)} "

@@ -42,7 +42,7 @@ def taught(small_yaml, tmp_path_factory):
     out = folder / "out"
     write_teaching(folder)
     teaching = teaching_of(folder) | voices_of(folder)
-    teaching |= {"centre_teacher": True, "teacher_crops": True}
+    teaching["centre_teacher"] = True
     train.main(arguments(small_yaml, folder, out, **OPTIONS, **teaching))
     return out
 
@@ -134,7 +134,7 @@ def test_a_resumed_training_is_not_started_from_elsewhere(
 ):
     before = load_file(taught / "package/embedding_model.safetensors")
     teaching = teaching_of(taught.parent) | voices_of(taught.parent)
-    teaching |= {"centre_teacher": True, "teacher_crops": True}
+    teaching["centre_teacher"] = True
     given = arguments(
         small_yaml,
         taught.parent,

@@ -77,8 +77,7 @@ def voices_of(folder):
 def write_teaching(folder, seed=1):
     """Write <folder>/unlabelled/*.wav, voices of it and of dev, a teacher.
 
-    The teacher knows all but one of six unlabelled files, and all voices;
-    of each it tells of two crops of 1 s.
+    The teacher knows all but one of six unlabelled files, and all voices.
     """
     rng = np.random.default_rng(seed)
     (folder / "unlabelled").mkdir()
@@ -93,11 +92,6 @@ def write_teaching(folder, seed=1):
         folder / "meta/teacher.npz",
         paths=np.array(paths),
         embeddings=rng.normal(size=(len(paths), 24)).astype(np.float16),
-        **{
-            "crops_1.0": rng.normal(size=(2 * len(paths), 24)),
-            "n_crops_1.0": np.full(len(paths), 2),
-            "hop_1.0": 0.24,
-        },
     )
 
 

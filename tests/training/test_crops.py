@@ -13,7 +13,6 @@ from speechbrain_moe.training.crops import (
     random_crop,
 )
 from speechbrain_moe.training.teacher import Teacher
-from speechbrain_moe.training.teacher_crops import TeacherCrops
 
 SPEEDS = [1.0, 0.9, 1.1]
 
@@ -63,7 +62,8 @@ def test_crop_is_a_stretch_of_the_file_from_any_start(speech):
     soundfile.write(speech / "r.wav", ramp.numpy(), 16000, subtype="FLOAT")
     starts = set()
     for _ in range(20):
-        crop, start = random_crop(speech / "r.wav", 40000, 100, 16000)
+        crop = random_crop(speech / "r.wav", 40000, 100, 16000)
+        start = round(40000 * crop[0].item())
         assert torch.equal(crop, ramp[start : start + 100])
         starts.add(start)
     assert len(starts) > 15 and max(starts) > 20000 > 10000 > min(starts)
@@ -73,12 +73,12 @@ def test_crop_reaches_the_first_and_the_last_sample(speech):
     whole = torch.arange(5) / 10
     soundfile.write(speech / "s.wav", whole.numpy(), 16000, subtype="FLOAT")
     crops = [random_crop(speech / "s.wav", 5, 3, 16000) for _ in range(60)]
-    assert {round(10 * crop[0].item()) for crop, _ in crops} == {0, 1, 2}
+    assert {round(10 * crop[0].item()) for crop in crops} == {0, 1, 2}
 
 
 def test_short_file_is_repeated(speech):
     whole, _ = soundfile.read(speech / "short.wav", dtype="float32")
-    crop, _ = random_crop(speech / "short.wav", 5000, 12000, 16000)
+    crop = random_crop(speech / "short.wav", 5000, 12000, 16000).numpy()
     assert np.array_equal(crop, np.tile(whole, 3)[:12000])
 
 
@@ -134,26 +134,6 @@ def test_a_changed_voice_has_no_teacher(crops, draws, teacher):
         assert item["teacher"].any() == item["has_teacher"]
         seen.add(item["spk_label"])
     assert seen == {0, 3, 6}
-
-
-def test_a_teacher_with_crops_tells_of_the_crop(crops, draws):
-    """Crops of the long file start up to 1.5 s after its beginning."""
-    told = TeacherCrops(np.eye(7, dtype=np.float32), np.array([0, 7]), 0.25)
-    teacher = Teacher({("long.wav",): 0}, np.ones((1, 7)), told)
-    dataset, seen = crops(teacher=teacher), set()
-    whole, _ = soundfile.read(dataset.data["long"]["path"], dtype="float32")
-    for draws.epoch in range(1, 31):
-        item = dataset[0]
-        place = int(item["teacher"].argmax())
-        starts = range(24001)
-        start = next(
-            i
-            for i in starts
-            if (item["sig"][:9].numpy() == whole[i : i + 9]).all()
-        )
-        assert abs(start / 16000 - 0.25 * place) <= 0.126
-        seen.add(place)
-    assert len(seen) > 4
 
 
 def test_items_without_a_teacher_are_as_they_were(crops):
@@ -226,7 +206,7 @@ def test_without_voices_speed_and_start_are_all_that_is_drawn(crops, draws):
     speed = SPEEDS[int(torch.randint(3, (1,), generator=generator))]
     n_read = math.ceil(1600 * speed)
     path = crops().data["long"]["path"]
-    wav, _ = random_crop(path, 40000, n_read, 16000, generator)
+    wav = random_crop(path, 40000, n_read, 16000, generator)
     assert item["spk_label"] == 3 * SPEEDS.index(speed)
     assert torch.equal(item["sig"], change_speed(wav, speed)[:1600])
 

@@ -221,7 +221,6 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
         "n_voices": 0,
         "voice_prob": 0.75,
         "centre_teacher": False,
-        "teacher_crops": False,
         "n_dev_speakers": 2,
         "min_duration_s": 1.0,
         "n_speakers": 0,
@@ -239,8 +238,6 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
         check_same_model({**settings, "n_voices": 3})
     with pytest.raises(HyperparameterError, match="centre_teacher False, now"):
         check_same_model({**settings, "centre_teacher": True})
-    with pytest.raises(HyperparameterError, match="teacher_crops False, now"):
-        check_same_model({**settings, "teacher_crops": True})
 
 
 @pytest.mark.parametrize("key", ["teacher_embeddings", "unlabelled_folder"])

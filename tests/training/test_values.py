@@ -59,8 +59,6 @@ LONE = [
     ({"pairwise_weight": 2}, "pairwise_weight is 2 and teacher_embeddings"),
     ({"centre_teacher": "no"}, "centre_teacher is 'no': choose True or False"),
     ({"centre_teacher": True}, "centre_teacher is True and teacher_embeddings"),
-    ({"teacher_crops": 1}, "teacher_crops is 1: choose True or False"),
-    ({"teacher_crops": True}, "teacher_crops is True and teacher_embeddings"),
     ({"voice_prob": 1.5}, "voice_prob is 1.5: choose a number from 0 to 1"),
     ({"teacher_embeddings": "t.npz"}, "'t.npz', and distill_weight and pair"),
 ]

@@ -27,7 +27,6 @@ from speechbrain_moe.training.data import read_table, training_rows
 from speechbrain_moe.training.noises import prepare_noises
 from speechbrain_moe.training.rooms import prepare_rooms
 from speechbrain_moe.training.teacher import read_teacher
-from speechbrain_moe.training.teacher_crops import read_crops
 from speechbrain_moe.training.unlabelled import list_unlabelled
 
 
@@ -53,11 +52,7 @@ def find_teacher(settings):
     for path in trial_lists(settings):
         trials = read_trials(path)
         tested += [*trials.enrol, *trials.test]
-    teacher = read_teacher(settings["teacher_embeddings"], tested)
-    if not settings["teacher_crops"]:
-        return teacher
-    crops = read_crops(settings["teacher_embeddings"], settings["crop_s"])
-    return teacher._replace(crops=crops)
+    return read_teacher(settings["teacher_embeddings"], tested)
 
 
 def find_voices(settings):
