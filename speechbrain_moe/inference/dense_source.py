@@ -1,8 +1,7 @@
 """A trained ECAPA-TDNN of any SpeechBrain folder, read strictly.
 
  * sources: a folder or Hub id that stock EncoderClassifier loads, an exported
-   package, or a training's output_folder; of several experts the first counts,
-   which holds the shared stages
+   package of one expert, or a training's output_folder of one expert
  * SpeechBrain loads weights non-strictly; here the file is read once more,
    and a weight that it lacks is an error
  * a package's folder is checked as everywhere; any other source's
@@ -120,7 +119,7 @@ def check_whole(encoder, source, key="init_from"):
 
 
 def dense_part(encoder, source):
-    """The one ECAPA-TDNN of an encoder, or the first expert of a mixture.
+    """The one ECAPA-TDNN of an encoder.
 
     Arguments
     ---------
@@ -137,11 +136,17 @@ def dense_part(encoder, source):
     Raises
     ------
     PackageError
-        If it is another network.
+        If it is another network, or there are several experts.
     """
     model = encoder.mods["embedding_model"]
     if isinstance(model, MoEECAPA):
-        return model.experts.experts[0]
+        experts = model.experts.experts
+        if len(experts) > 1:
+            raise PackageError(
+                f"init_from: {source} holds {len(experts)} experts; give one "
+                "that was trained with n_experts: 1 and no always-on expert"
+            )
+        return experts[0]
     if type(model) is not ECAPA_TDNN:
         raise PackageError(
             f"init_from: the embedding_model of {source} is a "

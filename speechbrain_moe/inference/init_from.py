@@ -40,8 +40,7 @@ def init_experts(modules, source, noise=0.0, seed=0):
         training, on the CPU. The experts are changed in place.
     source : str or Path
         Value of init_from: a folder or Hub id of a SpeechBrain ECAPA-TDNN,
-        or a package or output_folder of this project, of whose experts the
-        first counts.
+        or a package or output_folder of this project with one expert.
     noise : float
         Value of init_noise: see ``perturb_experts``.
     seed : int
@@ -50,7 +49,7 @@ def init_experts(modules, source, noise=0.0, seed=0):
     Raises
     ------
     PackageError
-        If the source is not there, not whole, or holds no ECAPA-TDNN.
+        If the source is not there, not whole, or holds no single ECAPA-TDNN.
     HyperparameterError
         If its features, normalisation or network are not those of this
         training; the message names the yaml key.
@@ -196,11 +195,7 @@ def check_same_embeddings(encoder, modules, source):
     was_training = model.training
     raw = model.eval().experts.run_all(normalised, counts)
     model.train(was_training)
-    wanted = encoder.encode_batch(wavs)
-    theirs = encoder.mods["embedding_model"]
-    if isinstance(theirs, MoEECAPA):
-        wanted = theirs.experts.run_all(normalised, counts)[:, :1]
-    cosines = F.cosine_similarity(raw, wanted, dim=2)
+    cosines = F.cosine_similarity(raw, encoder.encode_batch(wavs), dim=2)
     lowest, expert_id = cosines.amin(0).min(0)
     if not lowest > 0.99999:
         raise HyperparameterError(

@@ -25,9 +25,10 @@ class MarkedFbank(Fbank):
     """Log-mel features, at -1000 dB past the end of each utterance.
 
     S samples at hop h have 1 + S // h frames, as SpeechBrain's ``Fbank``
-    gives for the same waveform alone. An utterance ends with its last
-    non-zero sample, so zeros that pad it change nothing, and neither does
-    digital silence that trails it: of a recording that ends so, SpeechBrain
+    gives for the same waveform alone; less than 0.09 s has the frames of
+    0.09 s, since an ECAPA-TDNN cannot take fewer. An utterance ends with
+    its last non-zero sample, so zeros that pad it change nothing, and
+    neither does digital silence that trails it: of such a recording SpeechBrain
     counts the silent frames too (one zero can make a frame; it moves an
     embedding by 1 - cos of about 1e-5). The last frame is always past the
     end, which tells marked features from others.
@@ -67,8 +68,8 @@ class MarkedFbank(Fbank):
         """
         hop = self.compute_STFT.hop_length
         shortest = round(MIN_S * self.compute_STFT.sample_rate)
-        wav = F.pad(wav, (0, max(0, shortest - wav.shape[-1])))
-        feats = super().forward(F.pad(wav, (0, hop)))
+        lacking = max(0, shortest - wav.shape[-1])
+        feats = super().forward(F.pad(wav, (0, lacking + hop)))
         position = torch.arange(1, wav.shape[1] + 1, device=wav.device)
         n_samples = ((wav != 0) * position).amax(dim=1)
         n_samples = n_samples.clamp(min=shortest)

@@ -209,9 +209,7 @@ def check_same_model(settings):
     before = Path(settings["output_folder"]) / "hyperparams.yaml"
     if not before.is_file():
         return
-    before = read_yaml(before)
-    for key, value in BEFORE.items():
-        before.setdefault(key, value)
+    before = {**BEFORE, **read_yaml(before)}
     plain = (bool, int, float, str, list, type(None))
     fixed = [
         key

@@ -46,10 +46,9 @@ def test_encoder_without_a_needed_module_is_refused(stock_folder):
         open_encoder(folder)
 
 
-def test_of_several_experts_the_first_counts(experiment):
-    encoder = load_encoder(experiment)
-    first = encoder.mods["embedding_model"].experts.experts[0]
-    assert dense_part(encoder, experiment) is first
+def test_training_folder_of_several_experts_is_refused(experiment):
+    with pytest.raises(PackageError, match="holds 4 experts.*n_experts: 1"):
+        dense_part(load_encoder(experiment), experiment)
 
 
 def test_file_that_lacks_a_weight_is_refused(stock_folder, dense_state):

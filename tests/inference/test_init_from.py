@@ -153,20 +153,6 @@ def test_own_folder_of_one_expert_is_a_source(graph, voices, one_expert, which):
     assert cosine.min() > 0.99999
 
 
-def test_a_dense_network_starts_from_the_first_expert_of_a_mixture(
-    graph, voices, experiment
-):
-    modules = graph("uniform", n_experts=1)
-    init_experts(modules, experiment)
-    source = load_encoder(experiment).mods["embedding_model"].experts
-    ours = modules["embedding_model"].experts
-    state, wanted = (b.experts[0].state_dict() for b in (ours, source))
-    assert all(torch.equal(state[key], wanted[key]) for key in wanted)
-    mixed = load_encoder(experiment).encode_batch(voices(3, 8000))
-    found = embed(modules, voices(3, 8000))
-    assert F.cosine_similarity(found, mixed, dim=2).max() < 0.999
-
-
 @pytest.mark.parametrize(
     "old, new, message",
     [

@@ -69,9 +69,7 @@ def test_values_are_resolved_and_nothing_is_built(read):
     assert overrides == {"data_folder": "/data", "n_epochs": 7}
 
 
-def test_a_yaml_of_before_some_keys_has_their_values_that_change_nothing(
-    hparams_file,
-):
+def test_a_yaml_of_before_some_keys_takes_their_defaults(hparams_file):
     kept = [
         line
         for line in hparams_file.read_text().splitlines()
