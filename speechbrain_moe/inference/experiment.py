@@ -6,6 +6,8 @@
    hyperparams.yaml: the one that was trained, inline, with no include
  * the classifier keeps the speakers as recorded, without the copies that
    speed perturbation made
+ * with half_weights in the yaml, weights are rounded to 16 bits here, so that
+   what is verified is what a package holds
 
 Authors
  * The speechbrain_moe developers 2026
@@ -23,6 +25,7 @@ from speechbrain.dataio.encoder import CategoricalEncoder
 
 from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.half_weights import rounded
 from speechbrain_moe.inference.package import (
     HPARAMS_FILE,
     LABELS_FILE,
@@ -79,9 +82,12 @@ def read_experiment(folder, checkpoint=None):
         its weights are damaged, not finite or do not fit its graph.
     """
     folder = Path(folder)
-    graph = read_graph(folder / HPARAMS_FILE)
+    tree = read_tree(folder / HPARAMS_FILE)
+    graph = tree["model"]
     found = find_checkpoint(folder / "save", checkpoint)
     states = {name: read_weights(found, name) for name in WEIGHTS}
+    if tree.get("half_weights"):
+        states = {name: rounded(state) for name, state in states.items()}
     labels_file = folder / "save" / LABELS_FILE
     keep_recorded_speakers(graph, states["classifier"], labels_file)
     hparams = build(graph, states, labels_file)
@@ -188,8 +194,8 @@ def read_weights(checkpoint, name):
         ) from error
 
 
-def read_graph(path):
-    """The model section of a resolved training yaml.
+def read_tree(path):
+    """A resolved training yaml, ready to be written on.
 
     Arguments
     ---------
@@ -199,7 +205,8 @@ def read_graph(path):
     Returns
     -------
     dict
-        The inference graph as a yaml tree, anchors named after its keys.
+        The yaml tree; in its model section, the inference graph, anchors are
+        named after the keys.
 
     Raises
     ------
@@ -220,7 +227,7 @@ def read_graph(path):
     for key, node in tree["model"].items():
         if hasattr(node, "yaml_set_anchor"):
             node.yaml_set_anchor(key)
-    return tree["model"]
+    return tree
 
 
 def keep_recorded_speakers(graph, classifier, labels_file):

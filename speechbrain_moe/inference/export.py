@@ -31,6 +31,7 @@ from speechbrain_moe.inference.experiment import (
     read_experiment,
     to_text,
 )
+from speechbrain_moe.inference.half_weights import smallest
 from speechbrain_moe.inference.loading import check_package
 from speechbrain_moe.inference.package import (
     HPARAMS_FILE,
@@ -171,7 +172,7 @@ def write_files(experiment, folder):
         to_text(experiment.graph), encoding="utf-8"
     )
     for name in WEIGHTS:
-        state = experiment.hparams[name].state_dict()
+        state = smallest(experiment.hparams[name].state_dict())
         # Not save_file, whose file nobody else may read
         (folder / weights_file(name)).write_bytes(save(state))
     experiment.hparams["label_encoder"].save(folder / LABELS_FILE)

@@ -167,7 +167,7 @@ def check_normalisation(encoder, source):
 
 
 @torch.no_grad()
-def check_same_embeddings(encoder, modules, source):
+def check_same_embeddings(encoder, modules, source, numbers=None):
     """Refuse experts that have a source's weights and not its embeddings.
 
     Dilations, the activation and the like leave no trace in the shapes of
@@ -178,9 +178,11 @@ def check_same_embeddings(encoder, modules, source):
     encoder : EncoderClassifier
         The source, loaded.
     modules : dict
-        As for ``init_experts``; every expert is a copy.
+        As for ``init_experts``.
     source : str or Path
         Where the encoder came from.
+    numbers : list of int, optional
+        The experts that are copies of it; by default all.
 
     Raises
     ------
@@ -192,15 +194,16 @@ def check_same_embeddings(encoder, modules, source):
     counts = frame_counts(feats)
     normalised = remove_mean(feats, frame_mask(counts, feats.shape[1]))
     model = modules["embedding_model"]
+    numbers = numbers or [*range(len(model.experts.experts))]
     was_training = model.training
-    raw = model.eval().experts.run_all(normalised, counts)
+    raw = model.eval().experts.run_all(normalised, counts)[:, numbers]
     model.train(was_training)
     cosines = F.cosine_similarity(raw, encoder.encode_batch(wavs), dim=2)
-    lowest, expert_id = cosines.amin(0).min(0)
+    lowest, place = cosines.amin(0).min(0)
     if not lowest > 0.99999:
         raise HyperparameterError(
-            f"init_from: expert {int(expert_id)} with the weights of {source} "
-            f"gives other embeddings (cosine {lowest:.5f}): set "
+            f"init_from: expert {numbers[int(place)]} with the weights of "
+            f"{source} gives other embeddings (cosine {lowest:.5f}): set "
             "expert_dilations, expert_overrides and what else shapes leave "
             "open as they are in the source's hyperparams.yaml"
         )

@@ -17,6 +17,7 @@ import speechbrain as sb
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import get_total_norm
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.losses import balance_loss, z_loss
@@ -121,7 +122,9 @@ class MoEBrain(sb.Brain):
     def check_gradients(self):
         """Drop gradients that are not all finite: the step is not taken."""
         weights = [w for w in self.modules.parameters() if w.grad is not None]
-        if not all(weight.grad.isfinite().all() for weight in weights):
+        # One number for all, which a GPU is waited for once
+        norm = get_total_norm([weight.grad for weight in weights])
+        if not norm.isfinite():
             self.skips = True
             for weight in weights:
                 weight.grad = None

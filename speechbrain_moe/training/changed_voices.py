@@ -93,9 +93,11 @@ def check_voices(settings):
     speechbrain_moe.errors.HyperparameterError: n_voices is 3 and
     voices_folder None: give both, or 0 and null
     """
-    keys = ("n_voices", "voices_folder", "shards")
-    n_voices, folder, shards = map(settings.get, keys)
-    if bool(n_voices) != (folder is not None):
+    keys = ("n_voices", "voices_folder", "shards", "live_teacher")
+    n_voices, folder, shards, live = map(settings.get, keys)
+    if live is not None:
+        check_live(settings)
+    if live is None and bool(n_voices) != (folder is not None):
         raise HyperparameterError(
             f"n_voices is {n_voices or 0} and voices_folder {folder!r}: give "
             "both, or 0 and null"
@@ -105,6 +107,44 @@ def check_voices(settings):
             f"n_voices is {n_voices} and shards {shards!r}: shards hold no "
             "changed voices, so give shards null, or n_voices 0 and "
             "voices_folder null"
+        )
+
+
+def check_live(settings):
+    """Refuse other voices beside those that a live teacher hears.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by yaml key, live_teacher not null.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the key to change.
+    """
+    said = f"live_teacher is {settings['live_teacher']!r}"
+    wanted = {"voices_folder": None, "shards": None, "speeds": [1.0]}
+    for key, value in wanted.items():
+        if settings.get(key, value) != value:
+            raise HyperparameterError(
+                f"{said}: its voices are made in memory, so give {key} "
+                f"{value or 'null'}"
+            )
+    if settings.get("teacher_embeddings") is None:
+        raise HyperparameterError(
+            f"{said} and teacher_embeddings null: give it those of the "
+            "recordings, for their mean"
+        )
+    if settings.get("sample_rate", 16000) != 16000:
+        raise HyperparameterError(
+            f"{said} and sample_rate {settings['sample_rate']}: the teacher "
+            "hears 16000 Hz alone"
+        )
+    if settings.get("batch_size", 2) % 2:
+        raise HyperparameterError(
+            f"{said} and batch_size {settings['batch_size']}: each voice is "
+            "in a batch twice, so give an even number"
         )
 
 

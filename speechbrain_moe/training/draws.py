@@ -39,7 +39,7 @@ class Draws:
 
     def __init__(self, seed):
         self.seed = seed
-        self.epoch = 1
+        self.epoch, self.step = 1, 0
 
     def of(self, *names):
         """A generator for what is drawn under a name.

@@ -79,8 +79,8 @@ class EpochLog:
         losses : dict
             Scalars by name.
         """
-        probs = routing.gate_probs.cpu()
-        ids, weights = routing.expert_ids.cpu(), routing.expert_weights.cpu()
+        probs = routing.gate_probs
+        ids, weights = routing.expert_ids, routing.expert_weights
         if ids.shape[1] < self.n_experts:
             weights = torch.ones_like(weights)
         best = probs.topk(min(2, self.n_experts), dim=1).values
@@ -97,10 +97,11 @@ class EpochLog:
         self._add({f"loss {name}": loss for name, loss in losses.items()})
 
     def _add(self, values):
-        """Add to the sums."""
+        """Add to the sums, which stay where the values are: no waiting."""
         for name, value in values.items():
-            value = torch.as_tensor(value).detach().cpu().float().reshape(-1)
-            self.sums[name] = self.sums.get(name, 0) + value
+            value = torch.as_tensor(value).detach().float().reshape(-1)
+            before = self.sums.get(name, torch.zeros(1))
+            self.sums[name] = before.to(value.device) + value
 
     def figures(self):
         """The epoch in numbers; to be asked for in every process.
@@ -224,9 +225,9 @@ def sum_processes(sums, device="cpu"):
         Vectors by name, on the CPU.
     """
     if not dist.is_initialized():
-        return sums
+        return {name: value.cpu() for name, value in sums.items()}
     parts = [value.numel() for value in sums.values()]
-    flat = torch.cat([*sums.values()]).to(device)
+    flat = torch.cat([value.to(device) for value in sums.values()])
     dist.all_reduce(flat)
     return dict(zip(sums, flat.cpu().split(parts)))
 

@@ -32,11 +32,15 @@ BEFORE = {
     "voices_folder": None,
     "voice_prob": 0.75,
     "centre_teacher": False,
+    "live_teacher": None,
+    "half_weights": False,
+    "freeze_experts": False,
 }
 # Another place for the same is fine; with it or without is not
 GIVEN_KEYS = (
     "teacher_embeddings",
     "unlabelled_folder",
+    "live_teacher",
     "finetune_from",
     "shards",
 )

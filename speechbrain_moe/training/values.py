@@ -14,6 +14,7 @@ from pathlib import Path
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.changed_voices import check_voices
 from speechbrain_moe.training.crops import check_speeds
+from speechbrain_moe.training.idle_values import check_effect
 
 WHOLE = {
     "seed": 0,
@@ -81,11 +82,12 @@ SOURCES = (
     "teacher_embeddings",
     "unlabelled_folder",
     "voices_folder",
+    "live_teacher",
     "init_from",
     "finetune_from",
     "shards",
 )
-SWITCHES = ("centre_teacher",)
+SWITCHES = ("centre_teacher", "half_weights", "freeze_experts")
 TEACHING = ("distill_weight", "pairwise_weight")
 
 
@@ -151,7 +153,10 @@ def check_paths(settings):
         if not isinstance(settings[key], str):
             refuse(key, settings[key], "a folder")
     for key in settings.keys() & set(SOURCES):
-        if not (settings[key] is None or isinstance(settings[key], str)):
+        each = settings[key]
+        if not (key == "init_from" and is_list(each) and each):
+            each = [each]
+        if not (settings[key] is None or all(isinstance(p, str) for p in each)):
             refuse(key, settings[key], "a path, or null")
     lists = settings.get("trial_list")
     each = lists if is_list(lists) else [lists]
@@ -228,46 +233,6 @@ def check_teaching(settings):
         raise HyperparameterError(
             f"teacher_embeddings is {teacher!r}, and {' and '.join(TEACHING)} "
             "are 0: give one of them a weight above 0"
-        )
-
-
-def check_effect(settings):
-    """Refuse values that would change nothing, for want of another one.
-
-    Arguments
-    ---------
-    settings : dict
-        Values by key.
-
-    Raises
-    ------
-    HyperparameterError
-        The message names the keys to change.
-    """
-    rate, selection = map(settings.get, ("balance_bias_rate", "selection"))
-    if rate and selection in ("soft", "uniform"):
-        raise HyperparameterError(
-            f"balance_bias_rate is {rate} and selection {selection}: the bias "
-            "takes part in a choice of experts, so choose selection top_k, or "
-            "rate 0"
-        )
-    n_hard = settings.get("n_hard_speakers")
-    if n_hard and settings.get("hard_margin") == 0:
-        raise HyperparameterError(
-            f"n_hard_speakers is {n_hard} and hard_margin 0: give the hard "
-            "speakers a margin, such as 0.06, or 0 of them"
-        )
-    init, tuned = map(settings.get, ("init_from", "finetune_from"))
-    if init is not None and tuned is not None:
-        raise HyperparameterError(
-            f"init_from is {init!r} and finetune_from {tuned!r}: both fill "
-            "the experts, so give one of them"
-        )
-    noise = settings.get("init_noise")
-    if noise and settings.get("init_from") is None:
-        raise HyperparameterError(
-            f"init_noise is {noise} and init_from null: give what the experts "
-            "start from, or noise 0"
         )
 
 

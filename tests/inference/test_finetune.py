@@ -6,7 +6,7 @@ from hyperpyyaml import load_hyperpyyaml
 from stock_folder import settled_state, write_stock_folder
 
 from speechbrain_moe.errors import PackageError
-from speechbrain_moe.inference.experiment import read_graph, to_text
+from speechbrain_moe.inference.experiment import read_tree, to_text
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.inference.finetune import (
     model_values,
@@ -26,7 +26,7 @@ def fresh(experiment):
     """Modules of another training of the same model."""
 
     def make(n_classes):
-        graph = read_graph(experiment / "hyperparams.yaml")
+        graph = read_tree(experiment / "hyperparams.yaml")["model"]
         graph["classifier"]["out_neurons"] = n_classes
         torch.manual_seed(1)
         return load_hyperpyyaml(to_text(graph))["modules"]

@@ -1,40 +1,20 @@
 """A file of a teacher's embeddings, from folders of speech."""
 
 import sys
-import types
 
 import numpy as np
 import pytest
 import teach
 import torch
+from stand_in_teacher import stand_in
 
 from speechbrain_moe.training.teacher import read_teacher
-
-
-class MeanTeacher(torch.nn.Module):
-    """Stands for CAM++: a linear map of the features' deviations."""
-
-    def __init__(self, feat_dim, embedding_size):
-        super().__init__()
-        self.linear = torch.nn.Linear(feat_dim, embedding_size)
-
-    def forward(self, feats):
-        return self.linear(feats.std(1))
 
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
     """Weights of the stand-in, whose class is where CAM++'s is."""
-    name = "speakerlab.models.campplus.DTDNN"
-    parts = name.split(".")
-    for i in range(1, len(parts) + 1):
-        module = types.ModuleType(".".join(parts[:i]))
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    module.CAMPPlus = MeanTeacher
-    torch.manual_seed(0)
-    path = tmp_path / "teacher.pt"
-    torch.save(MeanTeacher(80, 192).state_dict(), path)
-    return path
+    return stand_in(monkeypatch, tmp_path)
 
 
 def run(weights, out, *folders):

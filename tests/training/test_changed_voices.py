@@ -22,6 +22,9 @@ FILES = [
 ]
 
 
+LIVE = {"live_teacher": "w.pt", "teacher_embeddings": "t", "n_voices": 2}
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """The working folder, with the voices of all rows."""
@@ -89,6 +92,15 @@ def test_labelled_voices_need_no_teacher(here):
             {"n_voices": 1, "voices_folder": "h", "shards": "s"},
             "shards 's': shards hold no changed voices",
         ),
+        (LIVE | {"voices_folder": "h"}, "'w.pt': .* give voices_folder null"),
+        (LIVE | {"shards": "s"}, "live_teacher is 'w.pt': .*give shards null"),
+        (LIVE | {"speeds": [1.0, 0.9]}, r"'w.pt': .* give speeds \[1.0\]"),
+        (
+            {**LIVE, "teacher_embeddings": None},
+            "live_teacher is 'w.pt' and teacher_embeddings null",
+        ),
+        (LIVE | {"sample_rate": 8000}, "'w.pt' and sample_rate 8000: .*16000"),
+        (LIVE | {"batch_size": 7}, "'w.pt' and batch_size 7: .* even number"),
     ],
     ids=str,
 )
@@ -102,6 +114,8 @@ def test_what_does_not_go_together_is_refused(given, said):
     [
         {"n_voices": 0, "voices_folder": None, "shards": "s"},
         {"n_voices": 2, "voices_folder": "h", "shards": None},
+        LIVE,
+        {**LIVE, "n_voices": 0, "speeds": [1.0], "shards": None},
         {},
     ],
     ids=str,

@@ -4,6 +4,7 @@ from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.values import (
     NUMBERS,
     SOURCES,
+    SWITCHES,
     WHOLE,
     check_values,
 )
@@ -47,9 +48,26 @@ def test_save_folder_stays_inside_the_output_folder():
 
 
 @pytest.mark.parametrize("key", SOURCES)
-@pytest.mark.parametrize("value", [3, True, ["a"]])
+@pytest.mark.parametrize("value", [3, True, [], ["a", 3]])
 def test_a_source_is_a_path_or_null(key, value):
     with pytest.raises(HyperparameterError, match=f"{key} is .*or null"):
+        check_values({key: value})
+
+
+def test_experts_may_have_a_source_each():
+    check_values({"init_from": ["a", "b/c"]})
+
+
+@pytest.mark.parametrize("key", [k for k in SOURCES if k != "init_from"])
+def test_nothing_else_has_several_sources(key):
+    with pytest.raises(HyperparameterError, match=f"{key} is .*or null"):
+        check_values({key: ["a", "b/c"]})
+
+
+@pytest.mark.parametrize("key", SWITCHES)
+@pytest.mark.parametrize("value", ["no", None, 1])
+def test_a_switch_is_on_or_off(key, value):
+    with pytest.raises(HyperparameterError, match=f"{key} is .* True or False"):
         check_values({key: value})
 
 
@@ -77,6 +95,26 @@ def test_a_bias_is_refused_where_nothing_is_chosen_by_it(selection):
         check_values(given)
     check_values({**given, "selection": "top_k"})
     check_values({**given, "balance_bias_rate": 0})
+
+
+def test_experts_are_not_frozen_where_nothing_else_could_learn():
+    given = {"freeze_experts": True, "selection": "uniform", "init_from": "a"}
+    with pytest.raises(HyperparameterError, match="choose selection soft or"):
+        check_values(given)
+    check_values({**given, "selection": "soft"})
+    check_values({**given, "freeze_experts": False})
+
+
+def test_random_experts_are_not_frozen():
+    given = {"freeze_experts": True, "selection": "soft", "init_from": None}
+    with pytest.raises(HyperparameterError, match="init_from and finetune_fr"):
+        check_values(given)
+    check_values({**given, "finetune_from": "package"})
+
+
+def test_noise_of_experts_is_refused_where_each_has_its_own_source():
+    with pytest.raises(HyperparameterError, match="init_noise .* init_from"):
+        check_values({"init_noise": 0.1, "init_from": ["one", "two"]})
 
 
 def test_noise_of_experts_is_refused_without_what_they_start_from():

@@ -28,7 +28,7 @@ from verify import score_trials
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.experiment import read_graph, to_text
+from speechbrain_moe.inference.experiment import read_tree, to_text
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import read_trials
 
@@ -55,7 +55,7 @@ def untrained_encoder(experiment, seed=0):
         Stock interface around it.
     """
     torch.manual_seed(seed)
-    graph = read_graph(Path(experiment) / "hyperparams.yaml")
+    graph = read_tree(Path(experiment) / "hyperparams.yaml")["model"]
     hparams = load_hyperpyyaml(to_text(graph))
     return SpeakerRecognition(modules=hparams["modules"], hparams=hparams)
 

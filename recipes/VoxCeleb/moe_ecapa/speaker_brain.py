@@ -81,9 +81,11 @@ class SpeakerBrain(MoEBrain):
 
     def on_stage_start(self, stage, epoch=None):
         """Set what changes by epoch and empty what is gathered."""
+        # Crops are of one length, dev utterances are not
+        torch.backends.cudnn.benchmark = stage == sb.Stage.TRAIN
         if stage == sb.Stage.TRAIN:
             self.on_train_epoch_start(epoch)
-            self.draws.epoch = epoch
+            self.draws.epoch, self.draws.step = epoch, self.step
         else:
             self.share_buffers()
         self.dev_embeddings, self.dev_paths, self.stays = [], [], []
@@ -99,6 +101,8 @@ class SpeakerBrain(MoEBrain):
     def on_fit_batch_start(self, batch, should_step):
         """Seed the step and set its learning rate."""
         super().on_fit_batch_start(batch, should_step)
+        if getattr(self.hparams, "freeze_experts", False):
+            self.encoder.experts.eval()  # running means stay, too
         if should_step:
             self.hparams.lr_scheduler(self.optimizer)
 

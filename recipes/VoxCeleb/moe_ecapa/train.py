@@ -22,7 +22,7 @@ from hyperpyyaml import load_hyperpyyaml
 from speaker_brain import SpeakerBrain
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
-from training_data import make_dev, make_train
+from training_data import make_dev, make_train, some_speech
 from training_lists import find_teacher, prepare, trial_lists
 from verify import say, verify
 
@@ -35,6 +35,7 @@ from speechbrain_moe.inference.finetune import (
     start_from,
 )
 from speechbrain_moe.inference.heads import keep_heads
+from speechbrain_moe.inference.init_each import init_each
 from speechbrain_moe.inference.init_from import init_experts
 from speechbrain_moe.scoring.trials import read_trials
 from speechbrain_moe.training.epoch_log import EpochCurves
@@ -94,6 +95,9 @@ def start_weights(hparams, settings, source):
             n_known,
             len(speakers),
         )
+    elif isinstance(settings["init_from"], list):
+        init_each(modules, settings["init_from"], some_speech(settings))
+        logger.info("experts start from %s", ", ".join(settings["init_from"]))
     elif settings["init_from"] is not None:
         init_experts(
             modules,
@@ -103,6 +107,8 @@ def start_weights(hparams, settings, source):
         )
         logger.info("every expert starts from %s", settings["init_from"])
     given = settings["finetune_from"] or settings["init_from"]
+    if isinstance(given, list):
+        given = given[0]  # all are in its space
     if given is not None:
         kept = keep_heads(modules, given, settings["speakers"])
         logger.info("kept for training: %s", ", ".join(kept) or "nothing")
@@ -196,7 +202,11 @@ def build(hparams_file, settings, overrides, source, goes_on):
         settings["steps_per_epoch"],
         settings["save_folder"],
     )
+    if settings["live_teacher"] is not None:
+        hparams["augment"] = hparams["live_augment"]
     start_weights(hparams, settings, source)
+    if settings["freeze_experts"]:
+        hparams["modules"]["embedding_model"].experts.requires_grad_(False)
     return hparams
 
 

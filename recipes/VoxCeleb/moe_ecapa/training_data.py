@@ -9,11 +9,13 @@ Authors
 """
 
 import torch.distributed as dist
+from live_data import make_live
 from training_lists import find_voices, read_rows, train_lists
 
 from speechbrain_moe.checkpoints import count_processes
 from speechbrain_moe.training.crops import CropMaker
 from speechbrain_moe.training.data import (
+    read_table,
     train_dataset,
     utterance_dataset,
 )
@@ -47,6 +49,9 @@ def make_train(brain, settings, teacher):
     """
     lists = train_lists(settings)
     rows, voices = read_rows(lists), find_voices(settings)
+    if settings["live_teacher"] is not None:
+        brain.draws = Draws(settings["seed"])
+        return make_live(brain, settings, teacher, rows)
     if settings["centre_teacher"]:
         teacher = centred(teacher, find_corpora(rows.values(), voices))
     brain.draws = Draws(settings["seed"])
@@ -123,3 +128,27 @@ def make_dev(settings):
         process,
         count_processes(),
     )
+
+
+def some_speech(settings, n_recordings=400):
+    """Recordings of the training speakers, spread evenly over the list.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+    n_recordings : int
+        How many, about.
+
+    Yields
+    ------
+    torch.Tensor
+        Waveform [S].
+    """
+    csv_path = f"{settings['save_folder']}/train.csv"
+    every = max(1, len(read_table(csv_path)) // n_recordings)
+    dataset = utterance_dataset(
+        csv_path, settings["train_folder"], settings["sample_rate"], 0, every
+    )
+    for row in dataset:
+        yield row["sig"]

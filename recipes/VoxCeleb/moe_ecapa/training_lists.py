@@ -111,7 +111,7 @@ def prepare(settings, teacher):
             settings["sample_rate"],
         )
     voices = find_voices(settings)
-    if voices.n_voices:
+    if settings["voices_folder"] is not None:
         rows = read_rows(train_lists(settings))
         check_files(voices, rows.values(), teacher)
     prepare_augmentation(settings)

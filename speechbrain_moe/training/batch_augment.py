@@ -1,0 +1,222 @@
+"""Augmentation of a whole batch at once, for a device that likes that.
+
+ * what augment.py does row by row, each row with draws of its own still
+ * noises and rooms lie in the device's memory
+ * a channel takes the low end, the high end or narrow bands away
+ * every draw is from torch's own generators: a step depends on its seed
+
+Shape letters: B batch, S samples, N files of a list.
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from functools import cached_property
+
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
+
+from speechbrain_moe.audio import read_audio
+from speechbrain_moe.training.augment import check_snr, sound_kind
+
+CHANNEL_PROB = 0.25  # of a low end that is lacking, and of a high end
+LOW_HZ, HIGH_HZ = (50.0, 400.0), (3000.0, 7500.0)
+SLOPE = 8  # twice the order of the edges: 24 dB an octave
+NOTCH_HZ = (50.0, 600.0)
+N_TALKERS = 3
+
+
+class BatchAugment(nn.Module):
+    """Waveforms of a batch in rooms, noises and channels of their own.
+
+    Arguments
+    ---------
+    noise_csv, rir_csv : str
+        Lists with the column wav, as ``prepare_noises`` and
+        ``prepare_rooms`` write them; read at the first call.
+    reverb_prob, noise_prob, drop_prob : float
+        Shares of the utterances that get a room; a noise; a notch, and
+        silent gaps.
+    snr_db : dict
+        Lowest and highest SNR, in dB, of noise, music and babble.
+    longest_gap : int
+        Samples of a gap, at most.
+    sample_rate : int
+        Rate of waveforms and files, in Hz.
+
+    Raises
+    ------
+    HyperparameterError
+        If snr_db names other kinds, or a range is no range.
+    """
+
+    def __init__(
+        self,
+        noise_csv,
+        rir_csv,
+        reverb_prob,
+        noise_prob,
+        drop_prob,
+        snr_db,
+        longest_gap,
+        sample_rate=16000,
+    ):
+        super().__init__()
+        check_snr(snr_db)
+        self.noise_csv, self.rir_csv = noise_csv, rir_csv
+        self.reverb_prob, self.noise_prob = reverb_prob, noise_prob
+        self.drop_prob, self.longest_gap = drop_prob, longest_gap
+        self.snr_db, self.sample_rate = snr_db, sample_rate
+
+    @cached_property
+    def rooms(self):
+        """Impulse responses [N, samples], zeros after the end."""
+        return pad_sequence(self._read(pd.read_csv(self.rir_csv).wav), True)
+
+    @cached_property
+    def noises(self):
+        """Noises end to end [samples], SNR ranges and places of each."""
+        paths = list(pd.read_csv(self.noise_csv).wav)
+        wavs = self._read(paths)
+        ranges = [self.snr_db[sound_kind(path)] for path in paths]
+        lengths = torch.tensor([len(wav) for wav in wavs])
+        starts = lengths.cumsum(0) - lengths
+        return torch.cat(wavs), torch.tensor(ranges), starts, lengths
+
+    def _read(self, paths):
+        return [read_audio(path, self.sample_rate) for path in paths]
+
+    def forward(self, wavs, lengths):
+        """Augment a batch.
+
+        Arguments
+        ---------
+        wavs : torch.Tensor
+            Waveforms [B, S], all of one length.
+        lengths : torch.Tensor
+            Relative lengths [B], given back.
+
+        Returns
+        -------
+        torch.Tensor
+            Waveforms [B, S].
+        torch.Tensor
+            lengths.
+
+        Raises
+        ------
+        AudioError
+            If a file of a list cannot be used; the message names it.
+        """
+        loud = wavs
+        drawn = draw_rows(wavs, self.reverb_prob)
+        wavs = torch.where(drawn, self._into_rooms(wavs), wavs)
+        drawn = draw_rows(wavs, self.noise_prob)
+        wavs = torch.where(drawn, self._with_noise(wavs, loud), wavs)
+        wavs = through_channels(wavs, self.drop_prob, self.sample_rate)
+        for _ in range(2):
+            drawn = draw_rows(wavs, self.drop_prob)
+            gaps = draw_gaps(wavs, self.longest_gap)
+            wavs = torch.where(drawn & gaps, 0.0, wavs)
+        return wavs, lengths
+
+    def _into_rooms(self, wavs):
+        """The waveforms, each in a room, at the level they had."""
+        rooms = self.rooms = self.rooms.to(wavs)
+        rows = torch.randint(len(rooms), (len(wavs),), device=wavs.device)
+        n = wavs.shape[1] + rooms.shape[1] - 1
+        spectra = torch.fft.rfft(wavs, n) * torch.fft.rfft(rooms[rows], n)
+        heard = torch.fft.irfft(spectra, n)[:, : wavs.shape[1]]
+        return heard * level(wavs) / level(heard)
+
+    def _with_noise(self, wavs, talkers):
+        """The waveforms with a noise of the list, or others of the batch."""
+        noise, low, high = self._draw_noises(wavs)
+        talkers = talkers / level(talkers)
+        babble = sum(
+            talkers.roll(shift, 0)
+            for shift in torch.randperm(len(wavs) - 1)[:N_TALKERS].add(1)
+        )
+        drawn = draw_rows(wavs, 1 / 4)
+        noise = torch.where(drawn, babble, noise)
+        ends = self.snr_db["babble"]
+        low = torch.where(drawn, ends[0], low)
+        high = torch.where(drawn, ends[1], high)
+        snr_db = low + (high - low) * torch.rand_like(low)
+        return wavs + noise * level(wavs) / level(noise) * 10 ** (-snr_db / 20)
+
+    def _draw_noises(self, wavs):
+        """A stretch of a noise for each row, and its SNR range [B, 1]."""
+        self.noises = tuple(one.to(wavs.device) for one in self.noises)
+        sounds, ranges, starts, lengths = self.noises
+        rows = torch.randint(len(starts), (len(wavs), 1), device=wavs.device)
+        starts, lengths = starts[rows], lengths[rows]
+        first = torch.rand(rows.shape, device=wavs.device) * lengths
+        steps = torch.arange(wavs.shape[1], device=wavs.device)
+        noise = sounds[starts + (first.long() + steps) % lengths]
+        return noise, *ranges[rows].float().unbind(-1)
+
+
+def level(wavs):
+    """Root mean square of each waveform [B, 1], above 0."""
+    return wavs.square().mean(1, keepdim=True).sqrt().clamp(min=1e-5)
+
+
+def draw_rows(wavs, prob):
+    """True for a drawn share of the rows [B, 1]."""
+    return torch.rand(len(wavs), 1, device=wavs.device) < prob
+
+
+def draw_between(wavs, low, high):
+    """A number for each row, even in its logarithm [B, 1]."""
+    share = torch.rand(len(wavs), 1, device=wavs.device)
+    return low * (high / low) ** share
+
+
+def draw_gaps(wavs, longest):
+    """True in one stretch of each row [B, S], of any length up to longest."""
+    places = torch.arange(wavs.shape[1], device=wavs.device)
+    length = torch.rand(len(wavs), 1, device=wavs.device) * longest
+    start = torch.rand_like(length) * (wavs.shape[1] - length)
+    return (places >= start) & (places < start + length)
+
+
+def through_channels(wavs, notch_prob, sample_rate):
+    """Waveforms without a low end, a high end, or a band, by the row.
+
+    Arguments
+    ---------
+    wavs : torch.Tensor
+        Waveforms [B, S].
+    notch_prob : float
+        Share of rows that lack a band.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    torch.Tensor
+        Waveforms [B, S].
+
+    Example
+    -------
+    >>> wavs = torch.randn(2, 16000)
+    >>> through_channels(wavs, 1.0, 16000).shape
+    torch.Size([2, 16000])
+    """
+    spectra = torch.fft.rfft(wavs)
+    hz = torch.linspace(0, sample_rate / 2, spectra.shape[1])
+    hz = hz.to(wavs.device).clamp(min=1)
+    gains = torch.ones_like(spectra.real)
+    for ends, sign in ((LOW_HZ, -1), (HIGH_HZ, 1)):
+        # Butterworth's magnitude
+        edge = (hz / draw_between(wavs, *ends)) ** (sign * SLOPE)
+        drawn = draw_rows(wavs, CHANNEL_PROB)
+        gains = torch.where(drawn, gains * (1 + edge).rsqrt(), gains)
+    centre = draw_between(wavs, 100.0, sample_rate / 2)
+    away = (hz - centre).abs() < draw_between(wavs, *NOTCH_HZ) / 2
+    drawn = draw_rows(wavs, notch_prob)
+    gains = torch.where(drawn & away, 0.0, gains)
+    return torch.fft.irfft(spectra * gains, wavs.shape[1])

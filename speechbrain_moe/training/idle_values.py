@@ -1,0 +1,62 @@
+"""Values of a training yaml that would change nothing, or each other.
+
+Authors
+ * The speechbrain_moe developers 2026
+"""
+
+from speechbrain_moe.errors import HyperparameterError
+
+
+def check_effect(settings):
+    """Refuse values that would change nothing, for want of another one.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the keys to change.
+    """
+    rate, selection = map(settings.get, ("balance_bias_rate", "selection"))
+    if rate and selection in ("soft", "uniform"):
+        raise HyperparameterError(
+            f"balance_bias_rate is {rate} and selection {selection}: the bias "
+            "takes part in a choice of experts, so choose selection top_k, or "
+            "rate 0"
+        )
+    if settings.get("freeze_experts") and selection == "uniform":
+        raise HyperparameterError(
+            "freeze_experts is True and selection uniform: there is no gate "
+            "that could learn, so choose selection soft or top_k, or False"
+        )
+    n_hard = settings.get("n_hard_speakers")
+    if n_hard and settings.get("hard_margin") == 0:
+        raise HyperparameterError(
+            f"n_hard_speakers is {n_hard} and hard_margin 0: give the hard "
+            "speakers a margin, such as 0.06, or 0 of them"
+        )
+    init, tuned = map(settings.get, ("init_from", "finetune_from"))
+    if init is not None and tuned is not None:
+        raise HyperparameterError(
+            f"init_from is {init!r} and finetune_from {tuned!r}: both fill "
+            "the experts, so give one of them"
+        )
+    if settings.get("freeze_experts") and init is None and tuned is None:
+        raise HyperparameterError(
+            "freeze_experts is True, and init_from and finetune_from null: "
+            "random experts would stay so; give one of them, or False"
+        )
+    noise = settings.get("init_noise")
+    if noise and isinstance(init, (list, tuple)):
+        raise HyperparameterError(
+            f"init_noise is {noise} and init_from a list: experts that were "
+            "trained apart differ already, so give noise 0"
+        )
+    if noise and settings.get("init_from") is None:
+        raise HyperparameterError(
+            f"init_noise is {noise} and init_from null: give what the experts "
+            "start from, or noise 0"
+        )
