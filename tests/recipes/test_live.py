@@ -206,7 +206,8 @@ def test_a_gate_learns_to_weigh_experts_that_stay_as_they_were_trained(
 ):
     """But that the last layer of the second is turned."""
     changes = {"freeze_experts": True, "expert_overrides": "null"}
-    changes |= {"live_teacher": None, "n_voices": None}
+    changes |= {"live_teacher": None, "n_voices": 0}
+    changes["voices_folder"] = "null"
     changes["init_from"] = [str(trained), str(trained)]
     yaml = recipe_folder / "hparams/moe_ecapa_joined.yaml"
     train.main(live(yaml, spoken, tmp_path, **changes))

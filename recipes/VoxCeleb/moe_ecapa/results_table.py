@@ -81,7 +81,7 @@ def read_row(folder, trial_list):
         f"{said['active_params'] / 1e6:.2f}",
         f"{said['active_macs_3s'] / 1e6:.1f}",
         str(settings["n_epochs"] * settings["steps_per_epoch"]),
-        f"{training_minutes(folder / 'log.txt'):.0f}",
+        training_minutes(folder / "log.txt"),
         said["device"],
         str(settings["seed"]),
     ]
@@ -118,9 +118,12 @@ def training_minutes(log_file):
 
     Returns
     -------
-    float
-        Training and validation; breaks between runs do not count.
+    str
+        Training and validation; breaks between runs do not count. A dash
+        where the log was left on another machine.
     """
+    if not log_file.is_file():
+        return "–"
     total, began = 0.0, None
     for line in log_file.read_text(encoding="utf-8").splitlines():
         begins = "Going into epoch" in line
@@ -131,7 +134,7 @@ def training_minutes(log_file):
             began = time_of(line)
         elif RUN_BEGINS.search(line):
             began = None
-    return total
+    return f"{total:.0f}"
 
 
 def time_of(line):
