@@ -20,7 +20,7 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", RECIPE / "README.md", *DOCS]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # of SpeechBrain, beside the keys of a yaml
-RUN_OPTIONS = ("debug", "test_only", "distributed_backend")
+RUN_OPTIONS = ("debug", "test_only", "device", "distributed_backend")
 PROGRAMS = "cd|make|pip|python|source|speechbrain-moe|torchrun"
 RUN_PAGES = [ROOT / "README.md", ROOT / "docs" / "quickstart.md"]
 # How commands of RUN_PAGES begin that do not run here, and why

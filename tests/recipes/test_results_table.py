@@ -67,6 +67,11 @@ def test_an_epoch_without_a_validation_counts_too(run):
     assert read_row(run, "veri_test")[7] == "3"
 
 
+def test_minutes_are_left_open_where_the_log_stayed_elsewhere(run):
+    (run / "log.txt").unlink()
+    assert read_row(run, "veri_test")[7] == "–"
+
+
 def test_one_expert_is_called_by_its_own_name(run):
     text = SETTINGS.replace("n_experts: 4", "n_experts: 1")
     (run / "hyperparams.yaml").write_text(text)
