@@ -8,6 +8,10 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+from speechbrain_moe.errors import PackageError
+
+LARGEST = 65504.0
+
 
 def rounded(state):
     """Weights of layers to 16 bits, which half a package's size.
@@ -23,12 +27,23 @@ def rounded(state):
         The same, tensors of two and more dimensions rounded to what float16
         holds; biases and statistics as they were.
 
+    Raises
+    ------
+    PackageError
+        If a weight is beyond what 16 bits hold.
+
     Example
     -------
     >>> import torch
     >>> rounded({"w": torch.tensor([[1 / 3]])})["w"].item()
     0.333251953125
     """
+    for name, weight in state.items():
+        if weight.dim() > 1 and weight.abs().max() > LARGEST:
+            raise PackageError(
+                f"half_weights is True, and {name} holds numbers beyond "
+                f"{LARGEST:g}, the largest of 16 bits: give half_weights False"
+            )
     return {
         name: weight.half().to(weight.dtype) if weight.dim() > 1 else weight
         for name, weight in state.items()

@@ -52,7 +52,8 @@ def init_each(modules, sources, wavs):
         If a source is not there, not whole, or holds no single ECAPA-TDNN.
     HyperparameterError
         If there are more or fewer sources than experts, experts share
-        stages, or a source's features, normalisation or network are not
+        stages, there are fewer recordings than an embedding has numbers, or
+        a source's features, normalisation or network are not
         those of this training; the message names the yaml key.
     """
     bank = modules["embedding_model"].experts
@@ -116,12 +117,25 @@ def align_experts(modules, wavs):
         experts are changed in place.
     wavs : iterable of torch.Tensor
         Recordings [S].
+
+    Raises
+    ------
+    HyperparameterError
+        If there are fewer recordings than an embedding has numbers: then
+        many rotations fit them.
     """
     model = modules["embedding_model"]
     was_training = model.training
     model.eval()
     rows = [every_expert(modules, wav.unsqueeze(0)) for wav in wavs]
     model.train(was_training)
+    emb_dim = len(model.experts.experts[0].fc.conv.bias)
+    if len(rows) < emb_dim:
+        raise HyperparameterError(
+            f"init_from names several sources, and there are {len(rows)} "
+            f"recordings to bring embeddings of {emb_dim} numbers into one "
+            "space: give more recordings, or a single source"
+        )
     first, *others = torch.cat(rows).transpose(0, 1)
     for expert, embeddings in zip(model.experts.experts[1:], others):
         left, _, right = torch.linalg.svd(embeddings.T @ first)

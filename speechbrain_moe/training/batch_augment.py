@@ -2,7 +2,9 @@
 
  * what augment.py does row by row, each row with draws of its own still
  * noises and rooms lie in the device's memory
- * a channel takes the low end, the high end or narrow bands away
+ * a quarter of the noises are other talkers of the batch instead
+ * a channel takes narrow bands away and, from a quarter of the rows each,
+   the low and the high end
  * every draw is from torch's own generators: a step depends on its seed
 
 Shape letters: B batch, S samples, N files of a list.
@@ -19,13 +21,18 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from speechbrain_moe.audio import read_audio
-from speechbrain_moe.training.augment import check_snr, sound_kind
+from speechbrain_moe.training.augment import (
+    N_TALKERS,
+    check_snr,
+    sound_kind,
+)
 
 CHANNEL_PROB = 0.25  # of a low end that is lacking, and of a high end
 LOW_HZ, HIGH_HZ = (50.0, 400.0), (3000.0, 7500.0)
 SLOPE = 8  # twice the order of the edges: 24 dB an octave
 NOTCH_HZ = (50.0, 600.0)
-N_TALKERS = 3
+N_NEIGHBOURS = 3  # of the batch, who talk at once
+NEIGHBOUR_PROB = 0.25
 
 
 class BatchAugment(nn.Module):
@@ -77,13 +84,13 @@ class BatchAugment(nn.Module):
 
     @cached_property
     def noises(self):
-        """Noises end to end [samples], SNR ranges and places of each."""
-        paths = list(pd.read_csv(self.noise_csv).wav)
+        """Sounds end to end [samples] and places of each, by kind."""
+        paths = sorted(pd.read_csv(self.noise_csv).wav, key=sound_kind)
+        kinds = list(map(sound_kind, paths))
         wavs = self._read(paths)
-        ranges = [self.snr_db[sound_kind(path)] for path in paths]
         lengths = torch.tensor([len(wav) for wav in wavs])
         starts = lengths.cumsum(0) - lengths
-        return torch.cat(wavs), torch.tensor(ranges), starts, lengths
+        return torch.cat(wavs), starts, lengths, kinds
 
     def _read(self, paths):
         return [read_audio(path, self.sample_rate) for path in paths]
@@ -135,11 +142,11 @@ class BatchAugment(nn.Module):
         """The waveforms with a noise of the list, or others of the batch."""
         noise, low, high = self._draw_noises(wavs)
         talkers = talkers / level(talkers)
-        babble = sum(
-            talkers.roll(shift, 0)
-            for shift in torch.randperm(len(wavs) - 1)[:N_TALKERS].add(1)
-        )
-        drawn = draw_rows(wavs, 1 / 4)
+        # Half a batch away is the same voice, in batches of two crops each
+        shifts = [n for n in range(1, len(wavs)) if 2 * n != len(wavs)] or [1]
+        chosen = torch.randperm(len(shifts))[:N_NEIGHBOURS].tolist()
+        babble = sum(talkers.roll(shifts[n], 0) for n in chosen)
+        drawn = draw_rows(wavs, NEIGHBOUR_PROB)
         noise = torch.where(drawn, babble, noise)
         ends = self.snr_db["babble"]
         low = torch.where(drawn, ends[0], low)
@@ -148,15 +155,32 @@ class BatchAugment(nn.Module):
         return wavs + noise * level(wavs) / level(noise) * 10 ** (-snr_db / 20)
 
     def _draw_noises(self, wavs):
-        """A stretch of a noise for each row, and its SNR range [B, 1]."""
-        self.noises = tuple(one.to(wavs.device) for one in self.noises)
-        sounds, ranges, starts, lengths = self.noises
-        rows = torch.randint(len(starts), (len(wavs), 1), device=wavs.device)
-        starts, lengths = starts[rows], lengths[rows]
-        first = torch.rand(rows.shape, device=wavs.device) * lengths
+        """A noise for each row [B, S], and its SNR range [B, 1] twice."""
+        sounds, starts, lengths, kinds = self.noises
+        sounds = sounds.to(wavs.device)
+        self.noises = sounds, starts, lengths, kinds
+        names = sorted({*kinds})
+        firsts = torch.tensor([kinds.index(name) for name in names])
+        counts = torch.tensor([kinds.count(name) for name in names])
+        drawn = torch.randint(len(names), (len(wavs), 1))
+        ranges = torch.tensor([self.snr_db[name] for name in names]).float()
+        # Of babble some talkers, of all else one sound
+        few, many = N_TALKERS
+        n_sounds = torch.randint(few, many + 1, drawn.shape)
+        is_babble = torch.tensor([name == "babble" for name in names])
+        n_sounds = torch.where(is_babble[drawn], n_sounds, 1)
         steps = torch.arange(wavs.shape[1], device=wavs.device)
-        noise = sounds[starts + (first.long() + steps) % lengths]
-        return noise, *ranges[rows].float().unbind(-1)
+        noise = torch.zeros_like(wavs)
+        for layer in range(int(n_sounds.max())):
+            share = torch.rand(drawn.shape)
+            rows = firsts[drawn] + (share * counts[drawn]).long()
+            first = (torch.rand(drawn.shape) * lengths[rows]).long()
+            ends = (starts[rows], first, lengths[rows], layer < n_sounds)
+            start, first, length, heard = (e.to(wavs.device) for e in ends)
+            one = sounds[start + (first + steps) % length]
+            noise += heard * one / level(one)
+        low, high = ranges[drawn].to(wavs.device).unbind(-1)
+        return noise, low, high
 
 
 def level(wavs):

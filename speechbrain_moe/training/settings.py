@@ -25,7 +25,7 @@ SPLIT_KEYS = (
     "n_dev_speakers",
     "min_duration_s",
 )
-HEARD_KEYS = ("voice_prob", "centre_teacher")
+HEARD_KEYS = ("voice_prob", "centre_teacher", "freeze_experts")
 # Of yaml files from before there were these keys
 BEFORE = {
     "n_voices": 0,

@@ -27,9 +27,9 @@ class Speech(NamedTuple):
     Arguments
     ---------
     samples : torch.Tensor
-        All samples, recording after recording, int16.
+        All samples, recording after recording [samples], int16.
     starts, lengths : torch.Tensor
-        Where each recording is, int64.
+        Where each of N recordings is [N], int64.
     """
 
     samples: torch.Tensor

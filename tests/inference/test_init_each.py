@@ -160,7 +160,7 @@ def test_modules_stay_in_the_mode_they_were_in(
 ):
     modules = graph()
     modules["embedding_model"].train(training)
-    init_each(modules, [sources["one"], sources["two"]], voices(2, 8000))
+    init_each(modules, [sources["one"], sources["two"]], voices(40, 8000))
     parts = modules["embedding_model"].modules()
     assert {part.training for part in parts} == {training}
 
@@ -204,7 +204,7 @@ def test_sources_that_do_not_fit_are_refused_by_key(
 ):
     chosen = [sources[name] for name in names]
     with pytest.raises(HyperparameterError, match=message):
-        init_each(graph(**changes), chosen, voices(2, 8000))
+        init_each(graph(**changes), chosen, voices(40, 8000))
 
 
 def test_a_refusal_leaves_the_experts_as_they_were(sources, graph, voices):
@@ -215,7 +215,7 @@ def test_a_refusal_leaves_the_experts_as_they_were(sources, graph, voices):
     }
     chosen = [sources["one"], sources["narrow"]]
     with pytest.raises(HyperparameterError):
-        init_each(modules, chosen, voices(2, 8000))
+        init_each(modules, chosen, voices(40, 8000))
     after = modules["embedding_model"].state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
 
@@ -223,4 +223,10 @@ def test_a_refusal_leaves_the_experts_as_they_were(sources, graph, voices):
 def test_a_source_that_is_not_there_is_named(sources, graph, voices):
     chosen = [sources["one"], "./nowhere/at/all"]
     with pytest.raises(PackageError, match="init_from: .*nowhere/at/all"):
-        init_each(graph(), chosen, voices(2, 8000))
+        init_each(graph(), chosen, voices(40, 8000))
+
+
+def test_too_few_recordings_to_turn_by_are_refused(sources, graph, voices):
+    given = [sources["one"], sources["two"]]
+    with pytest.raises(HyperparameterError, match="init_from .* 31 recordings"):
+        init_each(graph(), given, voices(31, 8000))

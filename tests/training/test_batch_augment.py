@@ -173,10 +173,37 @@ def test_every_room_and_noise_is_drawn(augment, wavs, tmp_path):
     found = run(augment(room=1.0, **changes), wavs)
     delays = found.abs().gt(1e-6).float().argmax(1)
     assert {10, 500, 1500} == {*delays.tolist()}
-    sounds, _, starts, lengths = augment(**changes).noises
+    sounds, starts, lengths, kinds = augment(**changes).noises
+    assert kinds == ["noise"] * 3
     assert lengths.tolist() == [16000] * 3
     assert starts.tolist() == [0, 16000, 32000]
     assert len(sounds) == 48000
+
+
+def test_babble_is_of_some_talkers_and_noise_of_one_sound(
+    augment, wavs, tmp_path
+):
+    time = torch.arange(16000) / 16000
+    paths = []
+    for hz in range(200, 3200, 100):  # one a file
+        kind = "noise" if hz < 1700 else "speech"
+        paths.append(tmp_path / kind / f"{hz}.wav")
+        paths[-1].parent.mkdir(exist_ok=True)
+        tone = 0.3 * torch.sin(2 * torch.pi * hz * time)
+        soundfile.write(paths[-1], tone.numpy(), 16000)
+    noise_csv = write_list(tmp_path / "n.csv", paths)
+    made = augment(noise_csv=noise_csv)
+    found, low, _ = made._draw_noises(wavs)
+    tones = torch.fft.rfft(found[:, :1600]).abs() > 40  # 10 Hz apart
+    is_babble = low.flatten() == made.snr_db["babble"][0]
+    n_noise, n_babble = (
+        tones[:, a:b].sum(1) for a, b in ((0, 165), (165, 800))
+    )
+    assert 0 < is_babble.sum() < len(wavs)
+    assert (n_noise[~is_babble] == 1).all() and not n_noise[is_babble].any()
+    assert not n_babble[~is_babble].any()
+    assert set(n_babble[is_babble].tolist()) <= set(range(2, 8))
+    assert n_babble[is_babble].max() > 2
 
 
 def test_rows_differ(augment):

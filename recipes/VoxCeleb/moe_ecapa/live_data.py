@@ -4,7 +4,6 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-import torch
 from live_teacher import LiveTeacher, corpus_means
 
 from speechbrain_moe.training.live_crops import LiveCrops, live_loader
@@ -35,15 +34,15 @@ def make_live(brain, settings, teacher, rows):
     InputError
         If the teacher or a recording cannot be used.
     """
-    torch.set_float32_matmul_precision("high")
     means = corpus_means(teacher, rows.values(), settings["centre_teacher"])
+    hears = LiveTeacher(settings["live_teacher"], means, brain.device)
     paths = [row["path"] for row in rows.values()]
     return live_loader(
         LiveCrops(
             rows,
             load_speech(paths, settings["sample_rate"], brain.device),
             settings["speakers"],
-            LiveTeacher(settings["live_teacher"], means, brain.device),
+            hears,
             brain.draws,
             settings["steps_per_epoch"],
             settings["batch_size"],

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from teach import SAMPLE_RATE, load_teacher
 from torchaudio.compliance.kaldi import get_mel_banks
 
-from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.errors import HyperparameterError, InputError
 from speechbrain_moe.training.teacher import teacher_rows
 
 FRAME, SHIFT, N_FFT = 400, 160, 512  # samples
@@ -51,7 +51,11 @@ class LiveTeacher:
                 f"and live_teacher says {EMB_DIM}: embed the recordings by "
                 "teach.py with the same weights"
             )
-        self.network = load_teacher(weights).to(device).requires_grad_(False)
+        try:
+            network = load_teacher(weights)
+        except InputError as error:
+            raise InputError(f"live_teacher: {error}") from error
+        self.network = network.to(device).requires_grad_(False)
         self.means = means.to(device)
         self.features = BatchFeatures(device)
         self.graph = None
