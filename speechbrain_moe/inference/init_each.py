@@ -21,11 +21,7 @@ from speechbrain_moe.inference.init_from import (
     check_normalisation,
     check_same_embeddings,
 )
-from speechbrain_moe.lobes.padding import (
-    frame_counts,
-    frame_mask,
-    remove_mean,
-)
+from speechbrain_moe.inference.routing import run_every_expert
 from speechbrain_moe.lobes.upcycle import check_fits
 
 
@@ -127,7 +123,10 @@ def align_experts(modules, wavs):
     model = modules["embedding_model"]
     was_training = model.training
     model.eval()
-    rows = [every_expert(modules, wav.unsqueeze(0)) for wav in wavs]
+    rows = [
+        run_every_expert(model, modules["compute_features"](wav.unsqueeze(0)))
+        for wav in wavs
+    ]
     model.train(was_training)
     emb_dim = len(model.experts.experts[0].fc.conv.bias)
     if len(rows) < emb_dim:
@@ -136,18 +135,10 @@ def align_experts(modules, wavs):
             f"recordings to bring embeddings of {emb_dim} numbers into one "
             "space: give more recordings, or a single source"
         )
-    first, *others = torch.cat(rows).transpose(0, 1)
+    unit = F.normalize(torch.cat(rows), dim=2)
+    first, *others = unit.transpose(0, 1)
     for expert, embeddings in zip(model.experts.experts[1:], others):
         left, _, right = torch.linalg.svd(embeddings.T @ first)
         turn = (left @ right).T
         for weight in expert.fc.conv.parameters():  # [D, ...]
             weight.copy_(torch.tensordot(turn, weight, 1))
-
-
-def every_expert(modules, wavs):
-    """Unit embeddings [N, E, D] of recordings [N, S], by each expert."""
-    feats = modules["compute_features"](wavs)
-    counts = frame_counts(feats)
-    normalised = remove_mean(feats, frame_mask(counts, feats.shape[1]))
-    raw = modules["embedding_model"].experts.run_all(normalised, counts)
-    return F.normalize(raw, dim=2)

@@ -18,12 +18,8 @@ from speechbrain.processing.features import InputNormalization
 
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.inference.dense_source import dense_part, open_encoder
+from speechbrain_moe.inference.routing import run_every_expert
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
-from speechbrain_moe.lobes.padding import (
-    frame_counts,
-    frame_mask,
-    remove_mean,
-)
 from speechbrain_moe.lobes.upcycle import perturb_experts, upcycle
 
 
@@ -191,12 +187,10 @@ def check_same_embeddings(encoder, modules, source, numbers=None):
     """
     wavs = torch.randn(2, 16000, generator=torch.Generator().manual_seed(0))
     feats = modules["compute_features"](wavs)
-    counts = frame_counts(feats)
-    normalised = remove_mean(feats, frame_mask(counts, feats.shape[1]))
     model = modules["embedding_model"]
     numbers = numbers or [*range(len(model.experts.experts))]
     was_training = model.training
-    raw = model.eval().experts.run_all(normalised, counts)[:, numbers]
+    raw = run_every_expert(model.eval(), feats)[:, numbers]
     model.train(was_training)
     cosines = F.cosine_similarity(raw, encoder.encode_batch(wavs), dim=2)
     lowest, place = cosines.amin(0).min(0)

@@ -84,13 +84,27 @@ class BatchAugment(nn.Module):
 
     @cached_property
     def noises(self):
-        """Sounds end to end [samples] and places of each, by kind."""
-        paths = sorted(pd.read_csv(self.noise_csv).wav, key=sound_kind)
-        kinds = list(map(sound_kind, paths))
-        wavs = self._read(paths)
+        """Sounds of the list end to end [samples]; where each is [N]."""
+        wavs = self._read(self._noise_paths)
         lengths = torch.tensor([len(wav) for wav in wavs])
-        starts = lengths.cumsum(0) - lengths
-        return torch.cat(wavs), starts, lengths, kinds
+        return torch.cat(wavs), lengths.cumsum(0) - lengths, lengths
+
+    @cached_property
+    def kinds(self):
+        """Of each kind: first sound, how many, SNR range, is it babble."""
+        found = [sound_kind(path) for path in self._noise_paths]
+        names = [*dict.fromkeys(found)]
+        return (
+            torch.tensor([found.index(name) for name in names]),
+            torch.tensor([found.count(name) for name in names]),
+            torch.tensor([self.snr_db[name] for name in names]).float(),
+            torch.tensor([name == "babble" for name in names]),
+        )
+
+    @cached_property
+    def _noise_paths(self):
+        """Paths of the noises, kind after kind."""
+        return sorted(pd.read_csv(self.noise_csv).wav, key=sound_kind)
 
     def _read(self, paths):
         return [read_audio(path, self.sample_rate) for path in paths]
@@ -156,18 +170,14 @@ class BatchAugment(nn.Module):
 
     def _draw_noises(self, wavs):
         """A noise for each row [B, S], and its SNR range [B, 1] twice."""
-        sounds, starts, lengths, kinds = self.noises
+        sounds, starts, lengths = self.noises
         sounds = sounds.to(wavs.device)
-        self.noises = sounds, starts, lengths, kinds
-        names = sorted({*kinds})
-        firsts = torch.tensor([kinds.index(name) for name in names])
-        counts = torch.tensor([kinds.count(name) for name in names])
-        drawn = torch.randint(len(names), (len(wavs), 1))
-        ranges = torch.tensor([self.snr_db[name] for name in names]).float()
+        self.noises = sounds, starts, lengths
+        firsts, counts, ranges, is_babble = self.kinds
+        drawn = torch.randint(len(firsts), (len(wavs), 1))
         # Of babble some talkers, of all else one sound
         few, many = N_TALKERS
         n_sounds = torch.randint(few, many + 1, drawn.shape)
-        is_babble = torch.tensor([name == "babble" for name in names])
         n_sounds = torch.where(is_babble[drawn], n_sounds, 1)
         steps = torch.arange(wavs.shape[1], device=wavs.device)
         noise = torch.zeros_like(wavs)

@@ -114,6 +114,7 @@ def play(speech, rows, shares, speeds, n_samples):
     >>> (32767 * play(speech, one.long() - 1, one, one, 4)).round().tolist()
     [[2.0, 3.0, 4.0, 5.0]]
     """
+    starts = speech.starts[rows].unsqueeze(1)
     lengths = speech.lengths[rows].unsqueeze(1)
     speeds = speeds.double().unsqueeze(1)
     slack = (lengths - n_samples * speeds).clamp(min=0) * shares.unsqueeze(1)
@@ -125,7 +126,7 @@ def play(speech, rows, shares, speeds, n_samples):
     cut = (1 / speeds).clamp(max=1).float()
     wavs = torch.zeros_like(rest)
     for tap in range(1 - HALF_TAPS, HALF_TAPS + 1):
-        index = speech.starts[rows].unsqueeze(1) + (whole + tap) % lengths
+        index = starts + (whole + tap) % lengths
         away = tap - rest
         weight = torch.sinc(cut * away) * cut
         weight *= torch.cos(torch.pi / 2 * away / HALF_TAPS).square()

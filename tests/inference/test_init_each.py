@@ -7,7 +7,8 @@ from stock_folder import settled_state, write_stock_folder
 
 from speechbrain_moe.errors import HyperparameterError, PackageError
 from speechbrain_moe.inference.dense_source import open_encoder
-from speechbrain_moe.inference.init_each import every_expert, init_each
+from speechbrain_moe.inference.init_each import init_each
+from speechbrain_moe.inference.routing import run_every_expert
 from speechbrain_moe.lobes.experts import ExpertBank
 from speechbrain_moe.lobes.features import MarkedFbank
 from speechbrain_moe.lobes.gate import GatingCNN
@@ -81,7 +82,9 @@ def joined(sources, graph, voices):
 @torch.no_grad()
 def each_alone(modules, wavs):
     """Unit embeddings of every expert [E, N, D]."""
-    return every_expert(modules, wavs).transpose(0, 1)
+    feats = modules["compute_features"](wavs)
+    raw = run_every_expert(modules["embedding_model"], feats)
+    return F.normalize(raw, dim=2).transpose(0, 1)
 
 
 def source_alone(folder, wavs):

@@ -131,7 +131,7 @@ HEARD = Teacher(
         (ROWS, False, [[0, 0, 0], [0, 0, 0]]),
         (ROWS[:1], True, [[0, 0, 0], [1, 0, 0]]),
         (ROWS[2:], True, [[0, 1, 0], [0, 0, 0]]),
-        (ROWS[3:], True, [[0, 0, 0], [0, 0, 0]]),
+        (ROWS[3:], False, [[0, 0, 0], [0, 0, 0]]),
     ],
 )
 def test_means_are_those_of_recordings_without_a_speaker_and_with_one(
@@ -139,6 +139,11 @@ def test_means_are_those_of_recordings_without_a_speaker_and_with_one(
 ):
     found = corpus_means(HEARD, rows, centre)
     assert torch.equal(found, torch.tensor(wanted, dtype=torch.float32))
+
+
+def test_a_part_without_a_known_recording_is_not_left_uncentred():
+    with pytest.raises(InputError, match="no row for more/unheard.wav"):
+        corpus_means(HEARD, ROWS[3:], True)
 
 
 @pytest.fixture(scope="module")

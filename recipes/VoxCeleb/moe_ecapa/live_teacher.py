@@ -171,13 +171,25 @@ def corpus_means(teacher, rows, centre):
     torch.Tensor
         Means of the recordings without a speaker and with one [2, Dt]; zeros
         where there is none, or it is not wanted.
+
+    Raises
+    ------
+    HyperparameterError
+        If a mean is wanted and the teacher knows no recording of a part.
     """
     paths = ([], [])
     for row in rows:
         paths[bool(row["spk_id"])].append(row["path"])
     means = np.zeros((2, teacher.embeddings.shape[1]), np.float32)
     for mean, part in zip(means, paths):
+        if not (centre and part):
+            continue
         known = [*teacher_rows(teacher, part).values()]
-        if centre and known:
-            mean[:] = teacher.embeddings[known].mean(0)
+        if not known:
+            raise HyperparameterError(
+                f"centre_teacher is True, and teacher_embeddings has no row "
+                f"for {part[0]} and all others of its part: embed them by "
+                "teach.py, or give False"
+            )
+        mean[:] = teacher.embeddings[known].mean(0)
     return torch.from_numpy(means)
