@@ -5,6 +5,7 @@
  * a quarter of the noises are other talkers of the batch instead
  * a channel takes narrow bands away and, from a quarter of the rows each,
    the low and the high end
+ * last, a codec or a telephone: see batch_codecs.py
  * every draw is from torch's own generators: a step depends on its seed
 
 Shape letters: B batch, S samples, N files of a list.
@@ -26,6 +27,7 @@ from speechbrain_moe.training.augment import (
     check_snr,
     sound_kind,
 )
+from speechbrain_moe.training.batch_codecs import through_codecs
 
 CHANNEL_PROB = 0.25  # of a low end that is lacking, and of a high end
 LOW_HZ, HIGH_HZ = (50.0, 400.0), (3000.0, 7500.0)
@@ -33,6 +35,7 @@ SLOPE = 8  # twice the order of the edges: 24 dB an octave
 NOTCH_HZ = (50.0, 600.0)
 N_NEIGHBOURS = 3  # of the batch, who talk at once
 NEIGHBOUR_PROB = 0.25
+CODEC_PROB = 0.3
 
 
 class BatchAugment(nn.Module):
@@ -141,7 +144,7 @@ class BatchAugment(nn.Module):
             drawn = draw_rows(wavs, self.drop_prob)
             gaps = draw_gaps(wavs, self.longest_gap)
             wavs = torch.where(drawn & gaps, 0.0, wavs)
-        return wavs, lengths
+        return through_codecs(wavs, CODEC_PROB, self.sample_rate), lengths
 
     def _into_rooms(self, wavs):
         """The waveforms, each in a room, at the level they had."""

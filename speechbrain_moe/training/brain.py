@@ -30,7 +30,7 @@ class MoEBrain(sb.Brain):
     """Losses of a Mixture-of-Experts speaker encoder.
 
     The hparams give ``seed``, ``compute_loss``, ``load_window``,
-    ``balance_weight``, ``z_weight``, ``balance_bias_rate``,
+    ``speaker_weight``, ``balance_weight``, ``z_weight``, ``balance_bias_rate``,
     ``temperature_start``, ``temperature_end``, ``margin``, ``margin_epochs``,
     ``max_skipped_steps`` and ``epoch_counter``; the modules
     ``embedding_model``, ``classifier`` and, to learn from a teacher,
@@ -189,6 +189,7 @@ class MoEBrain(sb.Brain):
                 )
             terms |= self._gate_losses(routing, list(batch.id) * n_copies)
         weights = {
+            "speaker_loss": getattr(self.hparams, "speaker_weight", 1.0),
             "balance_loss": self.hparams.balance_weight,
             "z_loss": self.hparams.z_weight,
         }

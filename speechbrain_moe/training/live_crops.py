@@ -5,6 +5,8 @@
  * a changed voice of a speaker is a speaker of its own and always the same;
    speech without a speaker has another voice each time
  * the teacher hears the very crop, before augmentation
+ * where a teacher is slow, an epoch hears its batches again, each time in
+   other rooms and noises
  * what is drawn follows from seed, epoch, process and step: see draws.py
 
 Shape letters: B batch, S samples.
@@ -13,6 +15,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -85,6 +88,8 @@ class LiveCrops(IterableDataset):
         That a voice is a changed one.
     sample_rate : int
         Of the recordings, in Hz.
+    n_hearings : int
+        How often a batch is in an epoch; all are in memory then.
     """
 
     def __init__(
@@ -100,10 +105,12 @@ class LiveCrops(IterableDataset):
         n_voices,
         voice_prob,
         sample_rate=16000,
+        n_hearings=1,
     ):
         self.names = list(rows)
         self.speech, self.teach, self.draws = speech, teach, draws
         self.n_steps, self.n_voices = n_steps, n_voices
+        self.n_made = math.ceil(n_steps / n_hearings)
         self.n_pairs, self.voice_prob = batch_size // 2, voice_prob
         self.n_samples = round(crop_s * sample_rate)
         self.n_speakers = len(speakers)
@@ -128,8 +135,14 @@ class LiveCrops(IterableDataset):
     def __iter__(self):
         """LiveBatch after LiveBatch."""
         process = dist.get_rank() if dist.is_initialized() else 0
+        made = {}
         for step in range(self.draws.step, self.n_steps):
-            yield self.batch(self.draws.of("live", process, step))
+            number = step % self.n_made
+            if number not in made:
+                draws = self.draws.of("live", process, number)
+                made[number] = self.batch(draws)
+            is_last = step + self.n_made >= self.n_steps
+            yield made.pop(number) if is_last else made[number]
 
     def batch(self, generator):
         """One batch.

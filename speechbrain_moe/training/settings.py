@@ -25,7 +25,7 @@ SPLIT_KEYS = (
     "n_dev_speakers",
     "min_duration_s",
 )
-HEARD_KEYS = ("voice_prob", "centre_teacher", "freeze_experts")
+HEARD_KEYS = ("voice_prob", "n_hearings", "centre_teacher", "freeze_experts")
 # Of yaml files from before there were these keys
 BEFORE = {
     "n_voices": 0,
@@ -33,6 +33,8 @@ BEFORE = {
     "voice_prob": 0.75,
     "centre_teacher": False,
     "live_teacher": None,
+    "n_hearings": 1,
+    "speaker_weight": 1.0,
     "half_weights": False,
     "freeze_experts": False,
 }

@@ -43,6 +43,7 @@ WHOLE = {
     "n_subcentres": 1,
     "n_hard_speakers": 0,
     "n_voices": 0,
+    "n_hearings": 1,
 }
 NUMBERS = {
     "crop_s": (0.1, 600),
@@ -51,6 +52,7 @@ NUMBERS = {
     "margin": (0, math.pi / 2),
     "scale": (1e-3, 1e4),
     "hard_margin": (0, math.pi / 2),
+    "speaker_weight": (0, math.inf),
     "balance_weight": (0, math.inf),
     "z_weight": (0, math.inf),
     "lr": (0, math.inf),

@@ -231,6 +231,29 @@ def test_a_gate_learns_to_weigh_experts_that_stay_as_they_were_trained(
     assert stored["experts.experts.0.fc.conv.weight"].dtype == torch.float16
 
 
+@pytest.mark.slow
+def test_experts_that_were_trained_apart_learn_on_together(
+    trained, spoken, recipe_folder, tmp_path, voices
+):
+    changes = {"expert_overrides": "null", "n_hearings": 2}
+    changes["init_from"] = [str(trained), str(trained)]
+    yaml = recipe_folder / "hparams/moe_ecapa_live.yaml"
+    train.main(live(yaml, spoken, tmp_path, **changes))
+    assert logged(tmp_path, "distill_loss") > 0
+    found = read_weights(find_checkpoint(tmp_path / "save"), "embedding_model")
+    source = read_experiment(trained).hparams["embedding_model"]
+    start = source.experts.experts[0].blocks[0].conv.conv.weight
+    first, second = (
+        found[f"experts.experts.{n}.blocks.0.conv.conv.weight"] for n in (0, 1)
+    )
+    # From one start, but heard through gates of their own
+    for weight in (first, second):
+        assert 0 < (weight - start).abs().max() < 0.1
+    assert not torch.equal(first, second)
+    encoder = load_encoder(tmp_path / "package")
+    assert encoder.encode_batch(voices(2)).shape == (2, 1, 24)
+
+
 class StoppedError(Exception):
     """What ends a training in a test."""
 
@@ -249,7 +272,7 @@ def test_a_training_that_stopped_goes_on_as_if_it_had_not(
                     raise StoppedError
 
         monkeypatch.setattr(train, "SpeakerBrain", Writing)
-        given = live(yaml, spoken, tmp_path / name, n_epochs=2)
+        given = live(yaml, spoken, tmp_path / name, n_epochs=2, n_hearings=2)
         flags = ["--ckpt_interval_minutes=0", "--ckpt_interval_steps=2"]
         train.main(given + flags)
         return steps

@@ -39,8 +39,9 @@ def lists(tmp_path):
 def augment(lists, monkeypatch):
     """Makes the augmentation; what is not given leaves waveforms alone."""
 
-    def make(room=0.0, noise=0.0, drop=0.0, channel=0.0, **changes):
+    def make(room=0.0, noise=0.0, drop=0.0, channel=0.0, codec=0.0, **changes):
         monkeypatch.setattr(batch_augment, "CHANNEL_PROB", channel)
+        monkeypatch.setattr(batch_augment, "CODEC_PROB", codec)
         return BatchAugment(
             **{**lists, **changes},
             reverb_prob=room,
@@ -70,7 +71,7 @@ def test_probabilities_of_zero_leave_a_batch_as_it_is(augment, wavs):
     assert torch.allclose(run(augment(), wavs), wavs, atol=1e-6)
 
 
-@pytest.mark.parametrize("part", ["room", "noise", "drop", "channel"])
+@pytest.mark.parametrize("part", ["room", "noise", "drop", "channel", "codec"])
 @pytest.mark.parametrize("prob", [0.3, 1.0])
 def test_each_part_changes_its_share_of_the_rows(augment, wavs, part, prob):
     found = run(augment(**{part: prob}), wavs)

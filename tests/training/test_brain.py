@@ -118,6 +118,19 @@ def test_gate_losses_are_in_the_total_with_their_weight(name, term):
     )
 
 
+def test_the_speaker_loss_is_in_the_total_with_its_weight():
+    """Left out of a yaml file from before, it is 1."""
+    losses, batch = {}, tiny_batch()
+    for weight in (0.0, 1.0, 3.0, None):
+        given = {} if weight is None else {"speaker_weight": weight}
+        brain = tiny_brain(teacher=True, **given)
+        losses[weight] = loss_of(brain, batch).item()
+    term = brain.epoch_figures()["speaker_loss"]
+    assert term > 0.1 and losses[None] == losses[1.0]
+    assert losses[1.0] - losses[0.0] == pytest.approx(term, rel=1e-3)
+    assert losses[3.0] - losses[0.0] == pytest.approx(3 * term, rel=1e-3)
+
+
 def test_gate_losses_are_those_of_window_and_batch():
     brain, batch = tiny_brain(), tiny_batch()
     for seed in (1, 2):

@@ -24,7 +24,14 @@ def ramps():
 def crops(ramps):
     """Batches of the ramps; what the teacher is asked is kept."""
 
-    def make(n_voices=3, voice_prob=0.5, batch_size=8, seed=1, owners=OWNERS):
+    def make(
+        n_voices=3,
+        voice_prob=0.5,
+        batch_size=8,
+        seed=1,
+        owners=OWNERS,
+        n_hearings=1,
+    ):
         rows = {name: {"path": "", "spk_id": o} for name, o in owners.items()}
         samples = torch.cat([(32767 * ramps[name]).short() for name in rows])
         lengths = torch.full((len(rows),), 1500)
@@ -44,6 +51,7 @@ def crops(ramps):
             crop_s=N_SAMPLES / 16000,
             n_voices=n_voices,
             voice_prob=voice_prob,
+            n_hearings=n_hearings,
         )
         found.asked = []
         return found
@@ -179,9 +187,22 @@ def test_the_same_seed_epoch_and_step_give_the_same_batch(crops):
     assert not any(map(same, first, later))
 
 
+@pytest.mark.parametrize("n_hearings, n_made", [(1, 6), (2, 3), (4, 2), (6, 1)])
+def test_an_epoch_hears_its_batches_again_in_turn(crops, n_hearings, n_made):
+    dataset, once = crops(n_hearings=n_hearings), list(crops())
+    heard = list(dataset)
+    assert len(heard) == 6 and len(dataset.asked) == n_made
+    for step, batch in enumerate(heard):
+        assert same(batch, once[step % n_made])
+    dataset.draws.epoch = 2
+    assert not any(same(one, other) for one, other in zip(heard, dataset))
+
+
+@pytest.mark.parametrize("n_hearings", [1, 2, 4])
 @pytest.mark.parametrize("step", [0, 2, 5, 6])
-def test_an_epoch_that_goes_on_gives_the_batches_that_are_left(crops, step):
-    whole, rest = list(crops()), crops()
+def test_an_epoch_that_goes_on_gives_what_is_left(crops, step, n_hearings):
+    whole = list(crops(n_hearings=n_hearings))
+    rest = crops(n_hearings=n_hearings)
     rest.draws.step = step
     rest = list(rest)
     assert len(rest) == 6 - step and all(map(same, rest, whole[step:]))

@@ -105,6 +105,20 @@ def test_experts_are_not_frozen_where_nothing_else_could_learn():
     check_values({**given, "freeze_experts": False})
 
 
+def test_hearings_without_a_live_teacher_are_refused():
+    with pytest.raises(HyperparameterError, match="n_hearings is 2 and live"):
+        check_values({"n_hearings": 2, "live_teacher": None})
+    check_values({"n_hearings": 1, "live_teacher": None})
+
+
+def test_no_speaker_loss_without_a_teacher_is_refused():
+    given = {"speaker_weight": 0, "teacher_embeddings": None}
+    with pytest.raises(HyperparameterError, match="speaker_weight is 0 and"):
+        check_values({**given, "distill_weight": 0, "pairwise_weight": 0})
+    given["teacher_embeddings"] = "t.npz"
+    check_values({**given, "distill_weight": 1, "pairwise_weight": 0})
+
+
 def test_random_experts_are_not_frozen():
     given = {"freeze_experts": True, "selection": "soft", "init_from": None}
     with pytest.raises(HyperparameterError, match="init_from and finetune_fr"):

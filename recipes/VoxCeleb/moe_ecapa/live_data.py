@@ -50,5 +50,6 @@ def make_live(brain, settings, teacher, rows):
             settings["n_voices"],
             settings["voice_prob"],
             settings["sample_rate"],
+            settings["n_hearings"],
         )
     )
