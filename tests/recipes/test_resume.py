@@ -145,6 +145,26 @@ def test_checkpoints_within_an_epoch_take_no_place_among_the_last(
     assert {3, 4} <= {meta["epoch"] for meta in metas if "epoch" in meta}
 
 
+@pytest.mark.slow
+def test_what_a_kill_may_lose_is_the_interval_whatever_an_epoch_takes(
+    corpus, small_yaml, tmp_path, monkeypatch
+):
+    """Short epochs without validation, too."""
+    saved, whole = [], SpeakerBrain._save_intra_epoch_ckpt
+
+    def save(brain):
+        saved.append((brain.epoch, brain.step))
+        whole(brain)
+
+    monkeypatch.setattr(SpeakerBrain, "_save_intra_epoch_ckpt", save)
+    changes = {"n_epochs": 4, "dev_interval": 3, "batch_size": 15}
+    given = arguments(small_yaml, corpus, tmp_path / "out", **changes)
+    given += ["--ckpt_interval_minutes=0", "--ckpt_interval_steps=3"]
+    train.main(given)
+    # Two steps an epoch; epoch 3 ends with a checkpoint of its own
+    assert saved == [(2, 1), (3, 2)]
+
+
 def test_a_checkpoint_cut_off_is_skipped_for_the_one_before(
     corpus, small_yaml, tmp_path
 ):

@@ -10,6 +10,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +46,7 @@ class SpeakerBrain(MoEBrain):
         super().__init__(**kwargs)
         self.dev_trials = dev_trials
         self.loggers = loggers
+        self.note_saved()
 
     def compute_features(self, wavs, lens=None):
         """Features as the encoder takes them [B, T, M]."""
@@ -106,6 +108,22 @@ class SpeakerBrain(MoEBrain):
         if should_step:
             self.hparams.lr_scheduler(self.optimizer)
 
+    def note_saved(self):
+        """What is trained from here on would be lost by a kill."""
+        self.saved_at, self.steps_since_saved = time.time(), 0
+
+    def _should_save_intra_epoch_ckpt(self, last_ckpt_time, steps_since_ckpt):
+        """Whether it is time; an epoch may have ended without one."""
+        self.steps_since_saved += 1
+        return super()._should_save_intra_epoch_ckpt(
+            self.saved_at, self.steps_since_saved
+        )
+
+    def _save_intra_epoch_ckpt(self):
+        """Save within an epoch."""
+        super()._save_intra_epoch_ckpt()
+        self.note_saved()
+
     def _fit_valid(self, valid_set, epoch, enable):
         """Validate where it is the epoch's turn."""
         last = epoch == self.hparams.epoch_counter.limit
@@ -152,6 +170,7 @@ class SpeakerBrain(MoEBrain):
             importance_keys=[],
             ckpt_predicate=is_epoch,  # one within an epoch takes no place
         )
+        self.note_saved()
 
     def average(self, dev, loader_kwargs):
         """Average the last checkpoints and save that with its dev EER.
