@@ -1,0 +1,119 @@
+"""The mean of trainings that went on from the same weights."""
+
+import shutil
+
+import pytest
+import torch
+import train
+from average import average, dev_eer, main
+from tiny_corpus import arguments
+
+from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.experiment import find_checkpoint, read_weights
+from speechbrain_moe.inference.export import export_package, load_encoder
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trainings(corpus, small_yaml, tmp_path_factory):
+    """A training, and two that went on from it, each at its own rate."""
+    folder = tmp_path_factory.mktemp("alike")
+    first = folder / "first"
+    train.main(arguments(small_yaml, corpus, first))
+    found = [first]
+    for lr in (0.01, 0.02):
+        found.append(folder / f"lr{lr}")
+        changes = {"finetune_from": first, "lr": lr}
+        train.main(arguments(small_yaml, corpus, found[-1], **changes))
+    return found
+
+
+def weights(folder, name="embedding_model"):
+    return read_weights(find_checkpoint(folder / "save"), name)
+
+
+@pytest.fixture(scope="module")
+def mean(trainings, tmp_path_factory):
+    """Folder of the mean, and the EERs that are said."""
+    out = tmp_path_factory.mktemp("mean") / "out"
+    return out, average(trainings, out)
+
+
+def test_weights_are_the_mean_of_all(mean, trainings):
+    found, each = weights(mean[0]), [*map(weights, trainings)]
+    for name, weight in found.items():
+        parts = torch.stack([one[name].double() for one in each])
+        assert torch.allclose(weight.double(), parts.mean(0), atol=1e-4), name
+    name = "experts.experts.0.fc.conv.weight"
+    assert not any(torch.equal(found[name], one[name]) for one in each)
+
+
+def test_the_classifier_is_the_first_ones(mean, trainings):
+    found, wanted = (weights(f, "classifier") for f in (mean[0], trainings[0]))
+    wanted = wanted["weight"][: len(found["weight"])]
+    assert torch.equal(found["weight"], wanted)
+
+
+def test_the_eer_of_each_is_said_and_kept(mean, trainings):
+    out, eers = mean
+    assert [*eers] == [str(folder) for folder in [*trainings, out]]
+    assert eers[str(out)] == pytest.approx(dev_eer(out))
+    meta = find_checkpoint(out / "save").meta
+    assert meta["dev_eer"] == eers[str(out)] and meta["n_averaged"] == 3
+
+
+def test_the_folder_exports_as_a_trainings(mean, tmp_path, voices):
+    shutil.copytree(mean[0], tmp_path / "moved")
+    export_package(tmp_path / "moved", tmp_path / "package")
+    wavs = voices(2)
+    found = load_encoder(tmp_path / "package").encode_batch(wavs)
+    assert torch.allclose(found, load_encoder(mean[0]).encode_batch(wavs))
+
+
+def test_a_mean_of_less_than_two_is_refused(trainings, tmp_path):
+    for folders in (trainings[:1], trainings[:1] * 2):
+        with pytest.raises(InputError, match="give two different ones"):
+            average(folders, tmp_path / "out")
+
+
+def test_a_folder_that_is_there_is_not_written_over(trainings, mean):
+    with pytest.raises(InputError, match="is there: choose another --out"):
+        average(trainings, mean[0])
+
+
+def test_another_encoder_is_refused(trainings, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(trainings[1], other)
+    text = (other / "hyperparams.yaml").read_text()
+    changed = text.replace("temperature: 1.0", "temperature: 2.0")
+    changed = changed.replace("hop_length: 10", "hop_length: 20")
+    assert changed != text
+    (other / "hyperparams.yaml").write_text(changed)
+    with pytest.raises(InputError, match=f"{other} has another encoder than"):
+        average([trainings[0], other], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_dev_speakers_are_refused(trainings, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(trainings[1], other)
+    with open(other / "save/dev.csv", "a", encoding="utf-8") as file:
+        file.write("x,x,x\n")
+    with pytest.raises(InputError, match="holds other dev speakers than"):
+        average([trainings[0], other], tmp_path / "out")
+
+
+def test_the_command_says_what_is_wrong_in_one_line(capsys, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path), str(tmp_path / "b"), "--out", str(tmp_path / "c")])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_the_command_prints_what_each_has(trainings, tmp_path, capsys):
+    given = [*map(str, trainings[:2]), "--out", str(tmp_path / "out")]
+    main(given)
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if ": dev EER " in line]) == 3
