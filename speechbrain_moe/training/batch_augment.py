@@ -39,7 +39,7 @@ CODEC_PROB = 0.3
 
 
 class BatchAugment(nn.Module):
-    """Waveforms of a batch in rooms, noises and channels of their own.
+    """Waveforms of a batch in rooms, noises, channels and codecs of their own.
 
     Arguments
     ---------

@@ -35,8 +35,8 @@ def through_codecs(wavs, prob, sample_rate=16000):
     wavs : torch.Tensor
         Waveforms [B, S]; S at least 512.
     prob : float
-        Share of the rows, rounded to whole rows; of these a third goes
-        through a telephone, the others through a codec.
+        Share of the rows, rounded to whole rows; of these a third, rounded
+        down, goes through a telephone, the others through a codec.
     sample_rate : int
         In Hz.
 
@@ -109,7 +109,9 @@ def thinned(wavs, sample_rate):
     """
     window = torch.hann_window(N_FFT, device=wavs.device).sqrt()
     frames = {"n_fft": N_FFT, "hop_length": HOP, "window": window}
-    spectra = torch.stft(wavs, **frames, return_complex=True)
+    # The end of the last frame would be divided by next to nothing
+    longer = F.pad(wavs, (0, HOP))
+    spectra = torch.stft(longer, **frames, return_complex=True)
     power = spectra.abs().square()
     around = F.avg_pool1d(
         power.transpose(1, 2), NEIGHBOURS, 1, NEIGHBOURS // 2

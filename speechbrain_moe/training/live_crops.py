@@ -89,7 +89,7 @@ class LiveCrops(IterableDataset):
     sample_rate : int
         Of the recordings, in Hz.
     n_hearings : int
-        How often a batch is in an epoch; all are in memory then.
+        How often a batch is in an epoch, at most; all are in memory then.
     """
 
     def __init__(

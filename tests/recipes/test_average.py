@@ -49,18 +49,52 @@ def test_weights_are_the_mean_of_all(mean, trainings):
     assert not any(torch.equal(found[name], one[name]) for one in each)
 
 
-def test_the_classifier_is_the_first_ones(mean, trainings):
+def test_the_classifier_is_the_first_ones_with_all_its_centres(mean, trainings):
     found, wanted = (weights(f, "classifier") for f in (mean[0], trainings[0]))
-    wanted = wanted["weight"][: len(found["weight"])]
-    assert torch.equal(found["weight"], wanted)
+    assert torch.equal(found["weight"], wanted["weight"])
 
 
 def test_the_eer_of_each_is_said_and_kept(mean, trainings):
     out, eers = mean
     assert [*eers] == [str(folder) for folder in [*trainings, out]]
-    assert eers[str(out)] == pytest.approx(dev_eer(out))
+    for folder in trainings:
+        wanted = find_checkpoint(folder / "save").meta["dev_eer"]
+        assert eers[str(folder)] == wanted
+        assert dev_eer(folder, weights(folder)) == pytest.approx(wanted)
+    assert eers[str(out)] == dev_eer(trainings[0], weights(out))
     meta = find_checkpoint(out / "save").meta
     assert meta["dev_eer"] == eers[str(out)] and meta["n_averaged"] == 3
+    assert meta["mean_of"] == [*map(str, trainings)]
+
+
+def test_the_eer_is_that_of_16_bits_where_those_are_wanted(
+    trainings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("average.rounded", lambda state: 1 / 0)
+    dev_eer(trainings[0], weights(trainings[0]))
+    shutil.copytree(trainings[0], tmp_path / "half")
+    file = tmp_path / "half/hyperparams.yaml"
+    text = file.read_text().replace("half_weights: false", "half_weights: true")
+    file.write_text(text)
+    with pytest.raises(ZeroDivisionError):
+        dev_eer(tmp_path / "half", weights(trainings[0]))
+
+
+def test_nothing_is_left_where_dev_recordings_are_gone(trainings, tmp_path):
+    moved = []
+    for number, folder in enumerate(trainings[:2]):
+        moved.append(tmp_path / str(number))
+        shutil.copytree(folder, moved[-1])
+        file = moved[-1] / "hyperparams.yaml"
+        lines = file.read_text().splitlines(keepends=True)
+        lines = [
+            "train_folder: nowhere\n" if li.startswith("train_folder:") else li
+            for li in lines
+        ]
+        file.write_text("".join(lines))
+    with pytest.raises(InputError, match="nowhere"):
+        average(moved, tmp_path / "out")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["0", "1"]
 
 
 def test_the_folder_exports_as_a_trainings(mean, tmp_path, voices):
@@ -86,8 +120,7 @@ def test_another_encoder_is_refused(trainings, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(trainings[1], other)
     text = (other / "hyperparams.yaml").read_text()
-    changed = text.replace("temperature: 1.0", "temperature: 2.0")
-    changed = changed.replace("hop_length: 10", "hop_length: 20")
+    changed = text.replace("hop_length: 10", "hop_length: 20")
     assert changed != text
     (other / "hyperparams.yaml").write_text(changed)
     with pytest.raises(InputError, match=f"{other} has another encoder than"):
@@ -95,12 +128,26 @@ def test_another_encoder_is_refused(trainings, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_other_dev_speakers_are_refused(trainings, tmp_path):
+def test_what_acts_in_training_alone_may_differ(trainings, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(trainings[1], other)
-    with open(other / "save/dev.csv", "a", encoding="utf-8") as file:
+    text = (other / "hyperparams.yaml").read_text()
+    changed = text.replace("expert_dropout: 0.0", "expert_dropout: 0.1")
+    assert changed != text
+    (other / "hyperparams.yaml").write_text(changed)
+    average([trainings[0], other], tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["dev.csv", "dev_trials.txt"])
+def test_other_dev_trials_are_refused(trainings, tmp_path, name):
+    other = tmp_path / "other"
+    shutil.copytree(trainings[1], other)
+    with open(other / "save" / name, "a", encoding="utf-8") as file:
         file.write("x,x,x\n")
-    with pytest.raises(InputError, match="holds other dev speakers than"):
+    with pytest.raises(InputError, match=f"{name} holds other dev speakers"):
+        average([trainings[0], other], tmp_path / "out")
+    (other / "save" / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: no such file"):
         average([trainings[0], other], tmp_path / "out")
 
 

@@ -207,18 +207,29 @@ def lengths_and_angles(weight):
     return columns.T @ columns
 
 
-@pytest.mark.slow
-def test_a_gate_learns_to_weigh_experts_that_stay_as_they_were_trained(
-    trained, spoken, recipe_folder, tmp_path
-):
-    """But that the last layer of the second is turned."""
+@pytest.fixture(scope="module")
+def joined(trained, spoken, recipe_folder):
+    """Output folder of a gate over two experts that stay as they were."""
+    out = spoken / "joined"
     changes = {"freeze_experts": True, "expert_overrides": "null"}
     changes |= {"live_teacher": None, "n_voices": 0}
     changes["voices_folder"] = "null"
     changes["init_from"] = [str(trained), str(trained)]
     yaml = recipe_folder / "hparams/moe_ecapa_joined.yaml"
-    train.main(live(yaml, spoken, tmp_path, **changes))
-    found = read_weights(find_checkpoint(tmp_path / "save"), "embedding_model")
+    train.main(live(yaml, spoken, out, **changes))
+    return out
+
+
+def encoder_weights(folder):
+    return read_weights(find_checkpoint(folder / "save"), "embedding_model")
+
+
+@pytest.mark.slow
+def test_a_gate_learns_to_weigh_experts_that_stay_as_they_were_trained(
+    trained, joined
+):
+    """But that the last layer of the second is turned."""
+    found = encoder_weights(joined)
     source = read_experiment(trained).hparams["embedding_model"]
     for name, wanted in source.experts.experts[0].state_dict().items():
         first, second = (found[f"experts.experts.{n}.{name}"] for n in (0, 1))
@@ -227,29 +238,24 @@ def test_a_gate_learns_to_weigh_experts_that_stay_as_they_were_trained(
             second, wanted = map(lengths_and_angles, (second, wanted))
         assert torch.allclose(second, wanted, atol=1e-4), name
     assert found["gate.output.bias"].any()  # began as 0
-    stored = load_file(tmp_path / "package/embedding_model.safetensors")
+    stored = load_file(joined / "package/embedding_model.safetensors")
     assert stored["experts.experts.0.fc.conv.weight"].dtype == torch.float16
 
 
 @pytest.mark.slow
-def test_experts_that_were_trained_apart_learn_on_together(
-    trained, spoken, recipe_folder, tmp_path, voices
+def test_a_mixture_goes_on_by_it_with_all_its_experts(
+    joined, spoken, recipe_folder, tmp_path, voices
 ):
-    changes = {"expert_overrides": "null", "n_hearings": 2}
-    changes["init_from"] = [str(trained), str(trained)]
     yaml = recipe_folder / "hparams/moe_ecapa_live.yaml"
-    train.main(live(yaml, spoken, tmp_path, **changes))
+    # Keys of the model are those of the mixture
+    given = live(yaml, spoken, tmp_path, finetune_from=joined)
+    keys = ("expert_", "gate_", "emb_dim")
+    train.main([f for f in given if not f.lstrip("-").startswith(keys)])
     assert logged(tmp_path, "distill_loss") > 0
-    found = read_weights(find_checkpoint(tmp_path / "save"), "embedding_model")
-    source = read_experiment(trained).hparams["embedding_model"]
-    start = source.experts.experts[0].blocks[0].conv.conv.weight
-    first, second = (
-        found[f"experts.experts.{n}.blocks.0.conv.conv.weight"] for n in (0, 1)
-    )
-    # From one start, but heard through gates of their own
-    for weight in (first, second):
-        assert 0 < (weight - start).abs().max() < 0.1
-    assert not torch.equal(first, second)
+    before, after = map(encoder_weights, (joined, tmp_path))
+    for number in (0, 1):
+        name = f"experts.experts.{number}.blocks.0.conv.conv.weight"
+        assert 0 < (after[name] - before[name]).abs().max() < 0.1
     encoder = load_encoder(tmp_path / "package")
     assert encoder.encode_batch(voices(2)).shape == (2, 1, 24)
 

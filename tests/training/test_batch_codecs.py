@@ -89,7 +89,15 @@ def test_a_codec_leaves_holes_and_ends_below_the_nyquist_frequency():
     assert (high < 0.01).float().mean() > 0.8
 
 
-def test_rows_are_coded_each_in_its_own_way():
+@pytest.mark.parametrize("n_more", [0, 1, 128, 240, 255])
+def test_a_coded_end_is_no_louder_than_the_rest(n_more):
+    wavs = 0.1 * torch.randn(40, 4096 + n_more)
+    found = thinned(wavs, 16000).abs()
+    assert found[:, -20:].max() < 2 * found[:, 500:-500].max()
+
+
+def test_rows_are_coded_each_in_its_own_way(monkeypatch):
+    monkeypatch.setattr(batch_codecs, "COARSEST", 0.0)
     wavs = noise(n_rows=1).expand(20, -1)
     for codec in (by_telephone, thinned):
         found = codec(wavs, 16000)

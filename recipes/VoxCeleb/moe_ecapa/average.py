@@ -7,8 +7,10 @@
    (https://arxiv.org/abs/2203.05482): trainings that went on from the same
    weights, each in its own way, are better in the mean than each alone, if
    the dev EER says so; it is printed for all of them
- * the encoder is averaged; settings, lists and classifier are the first one's
- * the folder is used as any training's: verify.py, speechbrain-moe export
+ * the encoder is averaged; settings, lists, classifier and the head that
+   reaches a teacher are the first one's
+ * the folder is used as any training's: verify.py, speechbrain-moe export, or
+   to start others from
 
 Authors
  * The speechbrain_moe developers 2026
@@ -32,13 +34,16 @@ from speechbrain_moe.inference.experiment import (
     read_experiment,
 )
 from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.inference.half_weights import rounded
 from speechbrain_moe.inference.package import load_strictly
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import read_trials
 
-ENCODER = WEIGHTS[0]
+ENCODER, *HEADS = *WEIGHTS, "distillation"
 ENCODING = ("compute_features", "mean_var_norm", ENCODER)
-KEPT = ("hyperparams.yaml", "env.log", "train_log.txt", "log.txt")
+TRAINING_ALONE = ("execution", "expert_dropout", "gate_noise")
+LISTS = ("dev.csv", "dev_trials.txt")
+KEPT = ("hyperparams.yaml", "env.log")
 PART = ".part"  # what is not whole yet
 
 
@@ -62,66 +67,82 @@ def average(folders, out):
     ------
     InputError
         If there are fewer than two, one holds no checkpoint or another
-        encoder or other dev speakers than the first, or out is there.
+        encoder or other dev trials than the first, a dev recording cannot
+        be used, or out is there.
     """
     folders, out = [Path(folder) for folder in folders], Path(out)
     if len({folder.resolve() for folder in folders}) < 2:
         raise InputError("one training: give two different ones or more")
     if out.exists():
         raise InputError(f"{out} is there: choose another --out, or remove it")
-    experiments = [read_experiment(folder) for folder in folders]
-    for folder, experiment in zip(folders[1:], experiments[1:]):
-        check_alike(folders[0], experiments[0], folder, experiment)
+    graphs = [read_experiment(folder).graph for folder in folders]
+    for folder, graph in zip(folders[1:], graphs[1:]):
+        check_alike(folders[0], graphs[0], folder, graph)
     found = [find_checkpoint(folder / "save") for folder in folders]
-    modules = {name: experiments[0].hparams[name] for name in WEIGHTS}
     mean = average_checkpoints(found, ENCODER)
-    load_strictly(modules[ENCODER], mean, "the mean")
-    part = copy_training(folders[0], out)
     meta = {
+        "dev_eer": dev_eer(folders[0], mean),
+        "epoch": found[0].meta["epoch"],
         "n_averaged": len(folders),
-        "epoch": max(one.meta["epoch"] for one in found),
+        "mean_of": [str(folder) for folder in folders],
     }
-    saver = WholeCheckpointer(part / "save" / AVERAGE, recoverables=modules)
-    saver.save_checkpoint(meta={**meta, "dev_eer": 0.0}, name=AVERAGE)
-    # Of the weights as they are used, 16-bit ones where those are wanted
-    meta["dev_eer"] = dev_eer(part)
-    saver.save_checkpoint(meta=meta, name=AVERAGE)
-    part.rename(out)
+    write(out, folders[0], found[0], mean, meta)
     eers = {str(f): one.meta["dev_eer"] for f, one in zip(folders, found)}
     return {**eers, str(out): meta["dev_eer"]}
 
 
-def check_alike(first, experiment, folder, other):
-    """Refuse encoders and dev speakers that are not the first one's."""
-    if encoder_values(experiment.graph) != encoder_values(other.graph):
+def check_alike(first, graph, folder, other):
+    """Refuse encoders and dev trials that are not the first one's."""
+    if encoder_values(graph) != encoder_values(other):
         raise HyperparameterError(
             f"{folder} has another encoder than {first}: give trainings that "
             "began with the same weights"
         )
-    names = [Path(one) / "save/dev.csv" for one in (first, folder)]
-    if names[0].read_bytes() != names[1].read_bytes():
-        raise HyperparameterError(
-            f"{names[1]} holds other dev speakers than {names[0]}: give "
-            "trainings with the same data and seed"
-        )
+    for name in LISTS:
+        paths = [Path(one) / "save" / name for one in (first, folder)]
+        for path in paths:
+            if not path.is_file():
+                raise InputError(
+                    f"{path}: no such file; give the whole output_folder of "
+                    "a training"
+                )
+        if paths[0].read_bytes() != paths[1].read_bytes():
+            raise HyperparameterError(
+                f"{paths[1]} holds other dev speakers or trials than "
+                f"{paths[0]}: give trainings with the same data and seed"
+            )
 
 
 def encoder_values(graph):
-    """What a graph says of the encoder, however it is written."""
+    """What a graph says of the encoder in use, however it is written."""
     return [values(graph[key]) for key in ENCODING]
 
 
 def values(node):
     """A yaml node as plain values, with the class that it makes."""
     if isinstance(node, dict):
-        return str(node.tag), {key: values(node[key]) for key in node}
+        keys = [key for key in node if key not in TRAINING_ALONE]
+        return str(node.tag), {key: values(node[key]) for key in keys}
     if isinstance(node, list):
         return [*map(values, node)]
-    return str(node.tag) if hasattr(node, "tag") else node
+    if hasattr(node, "tag"):
+        return str(node.tag), node.value
+    return node
 
 
-def copy_training(folder, out):
-    """Settings, lists and labels of a training in a new folder, unfinished."""
+def dev_eer(folder, state):
+    """EER in % of a training's dev trials, with other encoder weights."""
+    settings = training_settings(folder)
+    trials = read_trials(folder / "save/dev_trials.txt")
+    encoder = load_encoder(folder)
+    used = rounded(state) if settings.get("half_weights") else state
+    load_strictly(encoder.mods[ENCODER], used, "the mean")
+    scores = score_trials(encoder, trials, settings["train_folder"])
+    return equal_error_rate(trials.labels, scores)[0]
+
+
+def write(out, folder, checkpoint, state, meta):
+    """A training's folder with other weights of the encoder, whole at once."""
     part = out.with_name(out.name + PART)
     shutil.rmtree(part, ignore_errors=True)
     (part / "save").mkdir(parents=True)
@@ -131,15 +152,14 @@ def copy_training(folder, out):
     for file in (folder / "save").iterdir():
         if file.is_file():
             shutil.copy2(file, part / "save" / file.name)
-    return part
-
-
-def dev_eer(folder):
-    """EER in % of a training's dev trials by its average."""
-    trials = read_trials(folder / "save/dev_trials.txt")
-    audio = training_settings(folder)["train_folder"]
-    scores = score_trials(load_encoder(folder), trials, audio)
-    return equal_error_rate(trials.labels, scores)[0]
+    model = read_experiment(folder).hparams[ENCODER]
+    load_strictly(model, state, "the mean")
+    saver = WholeCheckpointer(part / "save" / AVERAGE, {ENCODER: model})
+    saved = saver.save_checkpoint(meta=meta, name=AVERAGE)
+    for name in HEADS:
+        if name in checkpoint.paramfiles:
+            shutil.copy2(checkpoint.paramfiles[name], saved.path)
+    part.rename(out)
 
 
 def main(arguments=None):
