@@ -29,6 +29,7 @@ from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import HyperparameterError, InputError
 from speechbrain_moe.inference.experiment import (
     AVERAGE,
+    MEAN_FILE,
     WEIGHTS,
     find_checkpoint,
     read_experiment,
@@ -84,9 +85,8 @@ def average(folders, out):
         "dev_eer": dev_eer(folders[0], mean),
         "epoch": found[0].meta["epoch"],
         "n_averaged": len(folders),
-        "mean_of": [str(folder) for folder in folders],
     }
-    write(out, folders[0], found[0], mean, meta)
+    write(out, folders, found[0], mean, meta)
     eers = {str(f): one.meta["dev_eer"] for f, one in zip(folders, found)}
     return {**eers, str(out): meta["dev_eer"]}
 
@@ -141,8 +141,9 @@ def dev_eer(folder, state):
     return equal_error_rate(trials.labels, scores)[0]
 
 
-def write(out, folder, checkpoint, state, meta):
-    """A training's folder with other weights of the encoder, whole at once."""
+def write(out, folders, checkpoint, state, meta):
+    """The first one's folder with the mean's encoder, whole at once."""
+    folder, *_ = folders
     part = out.with_name(out.name + PART)
     shutil.rmtree(part, ignore_errors=True)
     (part / "save").mkdir(parents=True)
@@ -159,6 +160,8 @@ def write(out, folder, checkpoint, state, meta):
     for name in HEADS:
         if name in checkpoint.paramfiles:
             shutil.copy2(checkpoint.paramfiles[name], saved.path)
+    lines = [f"{one}\n" for one in folders]
+    (part / MEAN_FILE).write_text("".join(lines), encoding="utf-8")
     part.rename(out)
 
 

@@ -24,6 +24,7 @@ import ruamel.yaml
 from step_metrics import steps_table, with_interval
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.experiment import MEAN_FILE
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.paired import paired_bootstrap
 from speechbrain_moe.scoring.speakers import speakers_of
@@ -73,14 +74,18 @@ def read_row(folder, trial_list):
     said = json.loads(path.read_text(encoding="utf-8"))
     with open(folder / "hyperparams.yaml", encoding="utf-8") as file:
         settings = ruamel.yaml.YAML().load(file)
+    name, steps = name_of(settings), settings["n_epochs"]
+    steps = str(steps * settings["steps_per_epoch"])
+    if (folder / MEAN_FILE).is_file():
+        name, steps = f"{name}, mean", "–"
     return [
-        name_of(settings),
+        name,
         with_interval(said, "eer"),
         with_interval(said, "min_dcf_0.01"),
         f"{said['params'] / 1e6:.2f}",
         f"{said['active_params'] / 1e6:.2f}",
         f"{said['active_macs_3s'] / 1e6:.1f}",
-        str(settings["n_epochs"] * settings["steps_per_epoch"]),
+        steps,
         training_minutes(folder / "log.txt"),
         said["device"],
         str(settings["seed"]),
