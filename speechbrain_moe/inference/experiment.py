@@ -36,7 +36,6 @@ from speechbrain_moe.inference.package import (
 
 WEIGHTS = ("embedding_model", "classifier")
 AVERAGE = "average"  # below save_folder: the mean of the last checkpoints
-MEAN_FILE = "mean_of.txt"  # in a folder of the mean of trainings: which
 
 
 class Experiment(NamedTuple):

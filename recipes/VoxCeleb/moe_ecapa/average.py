@@ -21,7 +21,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from scoring_data import training_settings
+from scoring_data import MEAN_FILE, training_settings
 from speechbrain.utils.checkpoints import average_checkpoints
 from verify import score_trials
 
@@ -29,7 +29,6 @@ from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import HyperparameterError, InputError
 from speechbrain_moe.inference.experiment import (
     AVERAGE,
-    MEAN_FILE,
     WEIGHTS,
     find_checkpoint,
     read_experiment,

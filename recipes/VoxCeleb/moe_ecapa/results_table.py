@@ -21,10 +21,10 @@ from pathlib import Path
 
 import pandas as pd
 import ruamel.yaml
+from scoring_data import MEAN_FILE
 from step_metrics import steps_table, with_interval
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.experiment import MEAN_FILE
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.paired import paired_bootstrap
 from speechbrain_moe.scoring.speakers import speakers_of
