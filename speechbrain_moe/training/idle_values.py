@@ -66,13 +66,3 @@ def check_effect(settings):
             f"n_hearings is {n_hearings} and live_teacher null: no batch is "
             "kept to be heard again, so give 1"
         )
-    if settings.get("speaker_weight") == 0 and not teaches(settings):
-        raise HyperparameterError(
-            "speaker_weight is 0 and there is no teacher: nothing would be "
-            "learnt, so give it a weight above 0"
-        )
-
-
-def teaches(settings):
-    """Whether a teacher's loss has a weight."""
-    return any(map(settings.get, ("distill_weight", "pairwise_weight")))

@@ -236,6 +236,11 @@ def check_teaching(settings):
             f"teacher_embeddings is {teacher!r}, and {' and '.join(TEACHING)} "
             "are 0: give one of them a weight above 0"
         )
+    if settings.get("speaker_weight") == 0 and not taught:
+        raise HyperparameterError(
+            "speaker_weight is 0 and there is no teacher: nothing would be "
+            "learnt, so give it a weight above 0"
+        )
 
 
 def refuse(key, value, wanted):

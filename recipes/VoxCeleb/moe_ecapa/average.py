@@ -75,9 +75,9 @@ def average(folders, out):
         raise InputError("one training: give two different ones or more")
     if out.exists():
         raise InputError(f"{out} is there: choose another --out, or remove it")
-    graphs = [read_experiment(folder).graph for folder in folders]
-    for folder, graph in zip(folders[1:], graphs[1:]):
-        check_alike(folders[0], graphs[0], folder, graph)
+    first, *others = [read_experiment(one) for one in folders]
+    for folder, other in zip(folders[1:], others):
+        check_alike(folders[0], first.graph, folder, other.graph)
     found = [find_checkpoint(folder / "save") for folder in folders]
     mean = average_checkpoints(found, ENCODER)
     meta = {
@@ -85,7 +85,8 @@ def average(folders, out):
         "epoch": found[0].meta["epoch"],
         "n_averaged": len(folders),
     }
-    write(out, folders, found[0], mean, meta)
+    load_strictly(first.hparams[ENCODER], mean, "the mean")
+    write(out, folders, found[0], first.hparams[ENCODER], meta)
     eers = {str(f): one.meta["dev_eer"] for f, one in zip(folders, found)}
     return {**eers, str(out): meta["dev_eer"]}
 
@@ -140,7 +141,7 @@ def dev_eer(folder, state):
     return equal_error_rate(trials.labels, scores)[0]
 
 
-def write(out, folders, checkpoint, state, meta):
+def write(out, folders, checkpoint, model, meta):
     """The first one's folder with the mean's encoder, whole at once."""
     folder, *_ = folders
     part = out.with_name(out.name + PART)
@@ -152,8 +153,6 @@ def write(out, folders, checkpoint, state, meta):
     for file in (folder / "save").iterdir():
         if file.is_file():
             shutil.copy2(file, part / "save" / file.name)
-    model = read_experiment(folder).hparams[ENCODER]
-    load_strictly(model, state, "the mean")
     saver = WholeCheckpointer(part / "save" / AVERAGE, {ENCODER: model})
     saved = saver.save_checkpoint(meta=meta, name=AVERAGE)
     for name in HEADS:
