@@ -9,6 +9,9 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import json
+
+import ruamel.yaml
 import torch
 
 from speechbrain_moe.errors import PackageError
@@ -63,16 +66,19 @@ def model_values(encoder, keys):
     Returns
     -------
     dict
-        Plain values by key, those that the encoder knows.
+        Plain values by key, those that the encoder knows, as ruamel.yaml
+        reads them from a command line.
     """
     known = dict(vars(encoder.hparams))
     if known.get("selection") != "top_k":
         known.pop("top_k", None)  # without a meaning there
-    return {
+    values = {
         key: known[key]
         for key in keys
         if key in known and isinstance(known[key], PLAIN)
     }
+    # A plain list of dicts, beside a comment, is written as no valid yaml
+    return dict(ruamel.yaml.YAML().load(json.dumps(values)))
 
 
 def start_from(modules, encoder, source, speakers):

@@ -1,4 +1,5 @@
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -77,6 +78,20 @@ def test_values_of_the_model_are_those_of_the_source(source):
     found = model_values(encoder, keys)
     assert set(found) == {"n_experts", "selection", "emb_dim"}
     assert found["n_experts"] == encoder.mods.embedding_model.n_experts
+
+
+def test_experts_of_other_shapes_come_over_into_a_yaml_with_comments():
+    shapes = [{}, {"channels": [8, 8, 8, 8, 24], "dropout": 1e-5}]
+    source = SimpleNamespace(hparams=SimpleNamespace(expert_overrides=shapes))
+    yaml = """\
+expert_overrides: null              # or one dict of such keys per expert
+model:
+  experts: !ref <expert_overrides>  # again
+"""
+    given = model_values(source, ["expert_overrides"])
+    found = load_hyperpyyaml(yaml, given)
+    assert found["expert_overrides"] == shapes
+    assert found["model"]["experts"] == shapes
 
 
 def test_another_number_of_centres_is_refused(package, fresh):
