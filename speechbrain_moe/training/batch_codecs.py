@@ -36,7 +36,8 @@ def through_codecs(wavs, prob, sample_rate=16000):
         Waveforms [B, S]; S at least 512.
     prob : float
         Share of the rows, rounded to whole rows; of these a third, rounded
-        down, goes through a telephone, the others through a codec.
+        up or down by chance, goes through a telephone, the others through
+        a codec.
     sample_rate : int
         In Hz.
 
@@ -54,7 +55,7 @@ def through_codecs(wavs, prob, sample_rate=16000):
     # As many rows each time, so that a GPU need not be asked how many
     n_coded = round(prob * len(wavs))
     rows = torch.randperm(len(wavs))[:n_coded].to(wavs.device)
-    n_phones = n_coded // 3
+    n_phones = int(n_coded / 3 + torch.rand(()).item())
     heard = wavs.clone()
     for part, codec in (
         (rows[:n_phones], by_telephone),

@@ -127,6 +127,15 @@ def test_every_row_is_drawn_and_a_third_goes_by_telephone(monkeypatch):
     assert all((drawn == n).any(0).all() for n in range(3))
 
 
+def test_small_batches_have_telephones_too(monkeypatch):
+    monkeypatch.setattr(batch_codecs, "by_telephone", lambda wavs, _: wavs + 1)
+    monkeypatch.setattr(batch_codecs, "thinned", lambda wavs, _: wavs + 2)
+    torch.manual_seed(0)
+    drawn = [through_codecs(torch.zeros(8, 600), 0.3) for _ in range(300)]
+    n_phones = sum((one[:, 0] == 1).sum().item() for one in drawn)
+    assert 170 <= n_phones <= 230  # of two coded rows a third: 200
+
+
 def test_the_seed_says_what_is_coded():
     wavs = noise()
     found = []
