@@ -191,5 +191,6 @@ class WholeCheckpointer(Checkpointer):
             f"a training of {now}: its place in the data would be another. "
             f"Go on with {before} (torchrun --nproc_per_node), or start a "
             "new training from its weights: --finetune_from "
-            f"{newest.path.parent.parent} --output_folder <a new one>"
+            f"{newest.path.parent.parent} --output_folder <a new one>, and "
+            "--init_from null if that was given"
         )

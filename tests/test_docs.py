@@ -11,8 +11,10 @@ import pytest
 import soundfile
 
 from speechbrain_moe.cli import build_parser, main
+from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.inference import shipped
 from speechbrain_moe.inference.export import export_package
+from speechbrain_moe.training.settings import open_stage, read_settings
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "recipes" / "VoxCeleb" / "moe_ecapa"
@@ -41,6 +43,19 @@ def fenced(path, language):
     return [body for name, body in FENCE.findall(text) if name == language]
 
 
+def spell_out(text):
+    """Lines with the values of shell variables that lines before them set."""
+    values, lines = {}, []
+    for line in text.splitlines():
+        line = re.sub(r"\$(\w+)", lambda it: values.get(it[1], it[0]), line)
+        found = re.fullmatch(r' *(\w+)=(?:"([^"]*)"|(\S+))(?: *#.*)?', line)
+        if found:
+            values[found[1]] = found[2] or found[3]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def commands(path, given=None):
     """Commands of sh blocks, and of indented lines that are commands.
 
@@ -48,6 +63,7 @@ def commands(path, given=None):
     """
     given = given or {}
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    text = spell_out(text)
     shown = [body for name, body in FENCE.findall(text) if name == "sh"]
     outside = FENCE.sub("", text)
     shown += re.findall(rf"^    ((?:{PROGRAMS}) .*)$", outside, re.MULTILINE)
@@ -65,11 +81,17 @@ def beginning(words):
     return next((first for first in firsts if first in NOT_RUN), None)
 
 
-def yaml_keys():
-    """Every key that a training can be given."""
-    texts = [p.read_text("utf-8") for p in (RECIPE / "hparams").glob("*.yaml")]
-    keys = re.findall(r"^([a-z]\w*):", "\n".join(texts), re.MULTILINE)
-    return {*keys, *RUN_OPTIONS}
+def check_training(words):
+    """A yaml file of the recipe takes the keys and values of a command."""
+    assert (RECIPE / words[0]).exists(), words[0]
+    pairs = zip(words[1:], [*words[2:], "--"])
+    flags = {
+        word[2:]: "True" if value.startswith("--") else value
+        for word, value in pairs
+        if word.startswith("--") and word[2:] not in RUN_OPTIONS
+    }
+    given = "\n".join(f"{key}: {value}" for key, value in flags.items())
+    read_settings(*open_stage(RECIPE / words[0], given))
 
 
 def check_script(words):
@@ -79,11 +101,9 @@ def check_script(words):
     assert script, f"{words[0]}: no such script"
     options = [word[2:] for word in words[1:] if word.startswith("--")]
     if script.name == "train.py":
-        assert (RECIPE / words[1]).exists(), words[1]
-        known = yaml_keys()
-        assert all(option in known for option in options), words
-    text = script.read_text(encoding="utf-8")
-    if script.name != "train.py":
+        check_training(words[1:])
+    else:
+        text = script.read_text(encoding="utf-8")
         assert all(f'"--{option}"' in text for option in options), words
 
 
@@ -132,7 +152,13 @@ def test_a_page_with_a_wrong_command_is_found(tmp_path):
     page = tmp_path / "page.md"
     for line, error in {
         "speechbrain-moe verify a.wav": SystemExit,
-        "python train.py hparams/demo.yaml --n_expert 2": AssertionError,
+        "python train.py hparams/demo.yaml --n_expert 2": HyperparameterError,
+        "python train.py hparams/ecapa_small.yaml": HyperparameterError,
+        'run="python train.py"\n$run hparams/demo.yaml --n_expert 2': (
+            HyperparameterError
+        ),
+        "python train.py hparams/moe_ecapa_small.yaml "
+        "--data_folder <pack> --top_k 1": HyperparameterError,
         "python verify.py PLACE --no_such_option": AssertionError,
         'pip install "x[nowhere]"': AssertionError,
         "make nothing": AssertionError,

@@ -30,6 +30,16 @@ def test_training_reads_what_is_written(weights, corpus, tmp_path):
     assert teacher.embeddings.shape == (len(names), 192)
 
 
+def test_folders_may_be_relative_and_links(
+    weights, corpus, tmp_path, monkeypatch
+):
+    (tmp_path / "linked").symlink_to(corpus)
+    monkeypatch.chdir(tmp_path)
+    assert run(weights, tmp_path / "teacher.npz", "linked/dev") == 0
+    rows = read_teacher(tmp_path / "teacher.npz").rows
+    assert ("dev", "id00", "s01", "00000.wav") in rows
+
+
 def test_batches_change_an_embedding_little(weights, corpus, tmp_path):
     out = tmp_path / "teacher.npz"
     run(weights, out, corpus / "dev")

@@ -154,8 +154,8 @@ def teach(weights, out, folders):
     teacher = load_teacher(weights)
     rows = dict(zip(*load_arrays(out))) if out.is_file() else {}
     files = {
-        Path(folder.name, Path(path).relative_to(folder)).as_posix(): path
-        for folder in folders
+        f"{folder.name}/{Path(path).relative_to(whole).as_posix()}": path
+        for folder, whole in ((each, each.resolve()) for each in folders)
         for path in find_audio(folder, "folder")
     }
     for count, names in enumerate(batches(files, rows), 1):

@@ -5,7 +5,7 @@
 
  * one command, one folder: prepares, trains, averages the last checkpoints,
    verifies on the trial list, exports
- * any top-level key of the yaml can be overridden: --n_experts 8 --top_k 1
+ * any top-level key of the yaml can be overridden: --n_experts 8 --n_epochs 5
  * run it again after a crash and it goes on from the last checkpoint
 
 Authors
