@@ -5,6 +5,7 @@ Authors
 """
 
 import os
+import shutil
 from pathlib import Path
 
 
@@ -40,3 +41,32 @@ def write_whole(path, content):
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def replace_folder(aside, folder):
+    """Put a whole folder in the place of another, of the same disk.
+
+    The other one is moved away first and removed last, so that a crash
+    leaves a whole one, be it under the name ``<folder>.old``.
+
+    Arguments
+    ---------
+    aside : Path
+        The new folder.
+    folder : Path
+        Its place.
+
+    Example
+    -------
+    >>> aside = getfixture("tmp_path") / "aside"
+    >>> aside.mkdir()
+    >>> replace_folder(aside, aside.with_name("folder"))
+    >>> aside.with_name("folder").is_dir()
+    True
+    """
+    old = folder.with_name(f"{folder.name}.old")
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(folder, old)
+    os.rename(aside, folder)
+    shutil.rmtree(old, ignore_errors=True)

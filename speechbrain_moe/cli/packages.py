@@ -45,6 +45,7 @@ def add_making(commands):
     one.add_argument("training", help="output_folder of a training")
     one.add_argument("package", help="folder to write")
     one.add_argument("--about", help="yaml with title, license .. for the card")
+    add_allow_code(one)
     one.add_argument(
         "--examples", nargs="+", default=(), help="recordings to take along"
     )
@@ -125,7 +126,11 @@ def export(given):
 
     about = read_about(given.about) if given.about else None
     package = export_package(
-        given.training, given.package, about, given.examples
+        given.training,
+        given.package,
+        about,
+        given.examples,
+        given.allow_code,
     )
     return Answer({"package": str(package)})
 
@@ -136,7 +141,7 @@ def card(given):
     path = package / "README.md"
     if not path.is_file():
         raise PackageError(f"{package} has no README.md; export it again")
-    text = path.read_text(encoding="utf-8").rstrip()
+    text = path.read_text(encoding="utf-8", errors="replace").rstrip()
     return Answer({"package": str(package), "card": text}, text)
 
 

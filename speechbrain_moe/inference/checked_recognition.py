@@ -12,15 +12,20 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import torch
 from speechbrain.inference.speaker import SpeakerRecognition
+from speechbrain.utils.fetching import FetchConfig
 
 from speechbrain_moe.errors import AudioError, InputError
+from speechbrain_moe.inference.collected import check_collected
 from speechbrain_moe.inference.embedding_shards import encoder_key
+from speechbrain_moe.inference.extract import MIN_DURATION_S
 from speechbrain_moe.inference.inputs import checked_wavs
 from speechbrain_moe.inference.learnt import (
+    CALIBRATION_FILE,
     NOTHING_LEARNT,
     fetch_calibration,
     find_threshold,
@@ -76,8 +81,12 @@ class CheckedRecognition(SpeakerRecognition):
             If the package or its calibration is damaged.
         """
         encoder = super().from_hparams(source, *args, **kwargs)
-        path = fetch_calibration(source, kwargs)
-        if encoder is not None and path is not None:
+        path, missing = fetch_calibration(source, kwargs)
+        if encoder is not None and path is None:
+            encoder.learnt = NOTHING_LEARNT._replace(missing=missing)
+        elif encoder is not None:
+            config = kwargs.get("fetch_config", FetchConfig())
+            check_collected(source, {CALIBRATION_FILE: Path(path)}, config)
             encoder.read_calibration(path)
         return encoder
 
@@ -181,6 +190,12 @@ class CheckedRecognition(SpeakerRecognition):
         if isinstance(path, str) and path.startswith(WEB):
             return super().load_audio(path, savedir)
         wav = torch.cat(list(read_windows(path, self.audio_normalizer)))
+        seconds = len(wav) / self.audio_normalizer.sample_rate
+        if seconds < MIN_DURATION_S:
+            raise AudioError(
+                f"{path}: lasts {seconds:.3f} s, shorter than "
+                f"{MIN_DURATION_S} s; leave it out"
+            )
         if wav.min() == wav.max():
             raise AudioError(f"{path}: is digital silence; leave it out")
         return wav.to(self.device)

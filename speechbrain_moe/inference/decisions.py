@@ -94,7 +94,8 @@ def voice_dict(voice):
 
 def check_accept(accept):
     """Refuse names of faults that there are not."""
-    if isinstance(accept, str) or not set(accept) <= set(FAULTS):
+    some = isinstance(accept, (list, tuple, set))
+    if not some or any(one not in FAULTS for one in accept):
         raise InputError(
             f"accept is {accept!r}; give a list of some of {', '.join(FAULTS)}"
         )

@@ -52,7 +52,8 @@ def open_encoder(source, key="init_from"):
     """
     path = Path(source)
     if (path / "save").is_dir() or is_package(path):
-        return load_encoder(path)
+        # The yaml of a training of one's own ran before
+        return load_encoder(path, allow_code=not is_package(path))
     looks_like_path = str(source).startswith((".", "~")) or len(path.parts) > 2
     if not path.is_dir() and looks_like_path:
         raise PackageError(

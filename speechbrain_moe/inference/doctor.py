@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.golden import check_golden
-from speechbrain_moe.inference.loading import check_source
+from speechbrain_moe.inference.loading import check_package, check_source
 from speechbrain_moe.inference.manifest import check_files
 from speechbrain_moe.inference.shipped import (
     find_model,
@@ -187,6 +187,7 @@ def examine_model(model, device, revision=None, allow_code=False):
         if isinstance(place, str):
             check_source(place)
             place, revision = fetch_snapshot(place, revision), None
+            check_package(place, allow_code)
         if not is_training(place):
             found["n_files"] = len(check_files(place)["files"])
         recognition = open_recognition(place, revision, device, allow_code)

@@ -13,25 +13,22 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-from io import StringIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import NamedTuple
 
-import ruamel.yaml
 import torch
-from hyperpyyaml import load_hyperpyyaml
-from speechbrain.dataio.encoder import CategoricalEncoder
 
 from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.graph_check import check_text
 from speechbrain_moe.inference.half_weights import rounded
-from speechbrain_moe.inference.package import (
-    HPARAMS_FILE,
-    LABELS_FILE,
-    check_finite,
-    load_labels,
-    load_strictly,
+from speechbrain_moe.inference.package import HPARAMS_FILE, LABELS_FILE
+from speechbrain_moe.inference.training_graph import (
+    build,
+    keep_recorded_speakers,
+    read_tree,
+    to_text,
 )
 
 WEIGHTS = ("embedding_model", "classifier")
@@ -59,7 +56,7 @@ class Experiment(NamedTuple):
     meta: dict
 
 
-def read_experiment(folder, checkpoint=None):
+def read_experiment(folder, checkpoint=None, allow_code=False):
     """Load the average of a training's last checkpoints, or its best one.
 
     Arguments
@@ -68,6 +65,9 @@ def read_experiment(folder, checkpoint=None):
         The ``output_folder`` of a training.
     checkpoint : str, optional
         Name of another checkpoint to take, such as ``CKPT+average``.
+    allow_code : bool
+        Whether its graph may name classes and functions of any kind, which
+        then run with your rights; of a training of one's own they ran before.
 
     Returns
     -------
@@ -79,11 +79,14 @@ def read_experiment(folder, checkpoint=None):
     ------
     PackageError
         If the folder is no training folder, holds no checkpoint yet, or
-        its weights are damaged, not finite or do not fit its graph.
+        its weights are damaged, not finite or do not fit its graph, or the
+        graph would run code.
     """
     folder = Path(folder)
     tree = read_tree(folder / HPARAMS_FILE)
     graph = tree["model"]
+    if not allow_code:
+        check_text(to_text(graph), f"{folder / HPARAMS_FILE}, section model")
     found = find_checkpoint(folder / "save", checkpoint)
     states = {name: read_weights(found, name) for name in WEIGHTS}
     if tree.get("half_weights"):
@@ -192,109 +195,3 @@ def read_weights(checkpoint, name):
             f"{checkpoint.path / name}.ckpt is missing or damaged ({error}); "
             "remove this checkpoint, the next best is then taken"
         ) from error
-
-
-def read_tree(path):
-    """A resolved training yaml, ready to be written on.
-
-    Arguments
-    ---------
-    path : str or Path
-        hyperparams.yaml of a training folder.
-
-    Returns
-    -------
-    dict
-        The yaml tree; in its model section, the inference graph, anchors are
-        named after the keys.
-
-    Raises
-    ------
-    PackageError
-        If there is no such file, or no model section in it.
-    """
-    if not Path(path).is_file():
-        raise PackageError(
-            f"{path}: no such file; give the output_folder of a training"
-        )
-    with open(path, encoding="utf-8") as file:
-        tree = ruamel.yaml.YAML().load(file)
-    if "model" not in tree:
-        raise PackageError(
-            f"{path} has no model section: it was not written by a training "
-            "with this package's recipe"
-        )
-    for key, node in tree["model"].items():
-        if hasattr(node, "yaml_set_anchor"):
-            node.yaml_set_anchor(key)
-    return tree
-
-
-def keep_recorded_speakers(graph, classifier, labels_file):
-    """Cut classifier and graph to the speakers as recorded.
-
-    Arguments
-    ---------
-    graph : dict
-        The inference graph, changed in place.
-    classifier : dict
-        Weights of the classifier, changed in place; recorded speakers first,
-        each with all its centres.
-    labels_file : str or Path
-        The label encoder's file, which names the recorded speakers.
-    """
-    labels = CategoricalEncoder()
-    load_labels(labels, labels_file)
-    # Trainings of before there were sub-centres have no such key.
-    n_rows = len(labels) * graph["classifier"].get("n_subcentres", 1)
-    classifier["weight"] = classifier["weight"][:n_rows].clone()
-    graph["n_speakers"] = len(labels)
-    graph["classifier"]["out_neurons"] = len(labels)
-
-
-def build(graph, states, labels_file):
-    """Make the modules of a graph and fill them.
-
-    Arguments
-    ---------
-    graph : dict
-        The inference graph as a yaml tree.
-    states : dict
-        Weights by module.
-    labels_file : str or Path
-        The label encoder's file.
-
-    Returns
-    -------
-    dict
-        The graph built, on the CPU.
-
-    Raises
-    ------
-    PackageError
-        If weights are not finite or do not fit.
-    """
-    hparams = load_hyperpyyaml(to_text(graph))
-    for name, state in states.items():
-        check_finite(state, name)
-        load_strictly(hparams[name], state, f"the checkpoint's {name}")
-    load_labels(hparams["label_encoder"], labels_file)
-    return hparams
-
-
-def to_text(graph):
-    """A yaml tree as text.
-
-    Arguments
-    ---------
-    graph : dict
-        Tree that ruamel.yaml loaded.
-
-    Returns
-    -------
-    str
-        The text of a whole yaml file.
-    """
-    stream = StringIO()
-    ruamel.yaml.YAML().dump(graph, stream)
-    return stream.getvalue()

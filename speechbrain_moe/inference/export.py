@@ -11,7 +11,6 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -21,6 +20,7 @@ from speechbrain.inference.speaker import SpeakerRecognition
 
 from speechbrain_moe.audio import read_audio
 from speechbrain_moe.errors import PackageError
+from speechbrain_moe.files import replace_folder
 from speechbrain_moe.inference.building import (
     build_encoder,
     check_device,
@@ -29,7 +29,6 @@ from speechbrain_moe.inference.building import (
 from speechbrain_moe.inference.experiment import (
     WEIGHTS,
     read_experiment,
-    to_text,
 )
 from speechbrain_moe.inference.half_weights import smallest
 from speechbrain_moe.inference.loading import check_package
@@ -39,6 +38,7 @@ from speechbrain_moe.inference.package import (
     weights_file,
 )
 from speechbrain_moe.inference.package_facts import FACT_FILES, write_facts
+from speechbrain_moe.inference.training_graph import to_text
 
 EXAMPLE = r"example_\d+\.\w+"  # recordings that a package brings along
 BANNER = """\
@@ -61,8 +61,8 @@ def load_encoder(folder, device="cpu", checkpoint=None, allow_code=False):
     checkpoint : str, optional
         Of a training, the name of another checkpoint.
     allow_code : bool
-        Whether the graph of a package may name classes and functions of any
-        kind, which then run with your rights; that of a training may.
+        Whether the graph may name classes and functions of any kind, which
+        then run with your rights.
 
     Returns
     -------
@@ -79,13 +79,15 @@ def load_encoder(folder, device="cpu", checkpoint=None, allow_code=False):
         check_package(folder, allow_code)
         return build_encoder(folder, device=device)
     run_opts = {"device": device}
-    hparams = read_experiment(folder, checkpoint).hparams
+    hparams = read_experiment(folder, checkpoint, allow_code).hparams
     return SpeakerRecognition(
         modules=hparams["modules"], hparams=hparams, run_opts=run_opts
     )
 
 
-def export_package(experiment_folder, package_folder, about=None, examples=()):
+def export_package(
+    experiment_folder, package_folder, about=None, examples=(), allow_code=False
+):
     """Write the best checkpoint of a training as a package.
 
     Arguments
@@ -98,6 +100,8 @@ def export_package(experiment_folder, package_folder, about=None, examples=()):
         What the maker says, for the card.
     examples : sequence of str or Path
         Recordings to take along, as example_1.wav and so on.
+    allow_code : bool
+        Whether the training's graph may name classes of any kind.
 
     Returns
     -------
@@ -114,15 +118,14 @@ def export_package(experiment_folder, package_folder, about=None, examples=()):
     """
     package = Path(package_folder)
     check_free(package)
-    experiment = read_experiment(experiment_folder)
+    experiment = read_experiment(experiment_folder, allow_code=allow_code)
     aside = package.with_name(package.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     write_files(experiment, aside)
     names = copy_examples(examples, aside, experiment.hparams["sample_rate"])
     write_facts(experiment, experiment_folder, aside, about, names)
-    shutil.rmtree(package, ignore_errors=True)
-    os.replace(aside, package)
+    replace_folder(aside, package)
     return package
 
 
@@ -137,7 +140,8 @@ def check_free(folder):
     Raises
     ------
     PackageError
-        If it is a file, or a folder with files that no package has.
+        If it is a file, or a folder with files that is no package or has
+        files that no package has.
     """
     own = {HPARAMS_FILE, LABELS_FILE, *map(weights_file, WEIGHTS)}
     own.update(FACT_FILES)
@@ -150,10 +154,12 @@ def check_free(folder):
         for file in folder.glob("*")
         if file.name not in own and not re.fullmatch(EXAMPLE, file.name)
     }
+    if folder.is_dir() and not others and not is_package(folder):
+        others = {file.name for file in folder.glob("*")}
     if others:
         raise PackageError(
-            f"{folder} holds {sorted(others)[0]} and maybe other files that "
-            "no package has: export to a new folder"
+            f"{folder} holds {sorted(others)[0]}, maybe more, and is no "
+            "package or not only one: export to a new folder"
         )
 
 

@@ -9,6 +9,8 @@
  * checked as written, and again as HyperPyYAML writes it anew to read it
  * a string in round brackets is read as yaml once more, with all tags; in the
    first load of a process also when it is quoted
+ * HyperPyYAML walks what aliases lead to each time anew, so nodes are counted
+   as it would meet them
 
 Authors
  * The speechbrain_moe developers 2026
@@ -40,6 +42,7 @@ PLAIN = {"!tuple"} | {
     f"tag:yaml.org,2002:{kind}"
     for kind in ("bool", "float", "int", "map", "null", "seq", "str")
 }
+MOST_NODES = 100_000  # a package has some hundred
 # What reading and writing anew raises
 REWRITE_ERRORS = (
     YAMLError,
@@ -78,16 +81,73 @@ def check_graph(path):
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        check_tags(text, path)
+    except (OSError, ValueError) as error:
+        raise PackageError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); "
+            "export or fetch it again"
+        ) from error
+    check_text(text, path)
+
+
+def check_text(text, name):
+    """Refuse the text of a graph that does more than build.
+
+    Arguments
+    ---------
+    text : str
+        Of a whole yaml file.
+    name : str or Path
+        Where it came from, for the error.
+
+    Raises
+    ------
+    PackageError
+        Names the tag and its line.
+    """
+    try:
+        check_tags(text, name)
+        check_size(text, name)
         anew = resolve_references(StringIO(text)).read()
     except PackageError:
         raise
     except REWRITE_ERRORS as error:
         raise PackageError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); "
+            f"{name} cannot be read ({type(error).__name__}: {error}); "
             "export or fetch it again"
         ) from error
-    check_tags(anew, f"{path}, written anew")
+    check_tags(anew, f"{name}, written anew")
+
+
+def check_size(text, name):
+    """Refuse a yaml text whose aliases make it too large to walk.
+
+    Arguments
+    ---------
+    text : str
+        The yaml.
+    name : str or Path
+        Where it came from, for the error.
+
+    Raises
+    ------
+    PackageError
+        If it has more than ``MOST_NODES`` with aliases followed.
+    """
+    sizes = {}
+
+    def size(node):
+        if id(node) not in sizes:
+            parts = node.value if isinstance(node.value, list) else []
+            pairs = (p if isinstance(p, tuple) else (p,) for p in parts)
+            sizes[id(node)] = 1 + sum(size(one) for two in pairs for one in two)
+        return sizes[id(node)]
+
+    root = YAML(typ="safe", pure=True).compose(StringIO(text))
+    if root is not None and size(root) > MOST_NODES:
+        raise PackageError(
+            f"{name} has more than {MOST_NODES} nodes, aliases followed: no "
+            "package has; export or fetch it again"
+        )
 
 
 def check_tags(text, name):

@@ -75,7 +75,10 @@ def checked_wavs(wavs, wav_lens=None, sample_rate=16000):
 def to_tensor(values, name):
     """A float32 tensor of an array or tensor; sound in integers scaled."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "fi":
-        values = torch.from_numpy(np.ascontiguousarray(values))
+        if values.dtype.kind == "f":  # of any width and byte order
+            values = values.astype(np.float32)
+        native = values.dtype.newbyteorder("=")
+        values = torch.from_numpy(np.ascontiguousarray(values, native))
     if not isinstance(values, torch.Tensor):
         kind = getattr(values, "dtype", type(values).__name__)
         raise InputError(

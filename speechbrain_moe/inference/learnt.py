@@ -21,6 +21,8 @@ from huggingface_hub.errors import EntryNotFoundError
 from speechbrain.utils.fetching import FetchFrom, fetch, guess_source
 
 from speechbrain_moe.errors import InputError, PackageError
+from speechbrain_moe.inference.collected import NO_NETWORK
+from speechbrain_moe.inference.hub_errors import hub_errors
 from speechbrain_moe.scoring.calibration import Calibration
 from speechbrain_moe.scoring.thresholds import FALSE_ALARM_RATES
 
@@ -56,7 +58,7 @@ NOTHING_LEARNT = Learnt(None, {}, f"the package has no {CALIBRATION_FILE}")
 
 
 def fetch_calibration(source, settings):
-    """Local path of a package's calibration.json, None if it has none.
+    """Local path of a package's calibration.json, or why there is none.
 
     Arguments
     ---------
@@ -67,19 +69,34 @@ def fetch_calibration(source, settings):
 
     Returns
     -------
-    Path or None
+    path : Path or None
         The file.
+    missing : str
+        Why it is None.
+
+    Raises
+    ------
+    PackageError
+        If the Hub refuses it, for another reason than that there is none.
     """
     origin, place = guess_source(source)
+    absent = NOTHING_LEARNT.missing
     if origin == FetchFrom.LOCAL:
         path = Path(place) / CALIBRATION_FILE
-        return path if path.is_file() else None
+        return (path if path.is_file() else None), absent
     wanted = ("savedir", "local_strategy", "fetch_config")
     given = {key: settings[key] for key in wanted if key in settings}
+    revision = getattr(given.get("fetch_config"), "revision", None)
     try:
-        return fetch(CALIBRATION_FILE, source, **given)
-    except (EntryNotFoundError, ValueError):
-        return None
+        with hub_errors(place, revision or "main"):
+            return fetch(CALIBRATION_FILE, source, **given), absent
+    except PackageError as error:
+        if isinstance(error.__cause__, NO_NETWORK):
+            return None, f"its {CALIBRATION_FILE} could not be fetched"
+        # ValueError: of a source that is neither folder nor Hub
+        if isinstance(error.__cause__, (EntryNotFoundError, ValueError)):
+            return None, absent
+        raise
 
 
 def read_learnt(path, model_key):
@@ -108,7 +125,7 @@ def read_learnt(path, model_key):
         found = Learnt(
             stored and Calibration.from_dict(stored),
             {
-                name: content["thresholds"]["cosine"][name]
+                name: checked_row(content["thresholds"]["cosine"][name])
                 for name in THRESHOLDS
             },
             "the cosine could not be calibrated",
@@ -124,6 +141,39 @@ def read_learnt(path, model_key):
         logger.warning("%s", missing)
         return NOTHING_LEARNT._replace(missing=missing)
     return found
+
+
+def checked_row(row):
+    """A threshold of calibration.json, if it can be one.
+
+    Arguments
+    ---------
+    row : dict
+        ``value``, a cosine, or None and a ``reason``.
+
+    Returns
+    -------
+    dict
+        The row.
+
+    Raises
+    ------
+    ValueError
+        If the value is no cosine.
+
+    Example
+    -------
+    >>> checked_row({"value": 7.0})
+    Traceback (most recent call last):
+    ...
+    ValueError: a threshold is 7.0, which is no cosine
+    """
+    value = row["value"]
+    if value is None:
+        _ = row["reason"]
+    elif isinstance(value, bool) or not -1 <= value <= 1:
+        raise ValueError(f"a threshold is {value}, which is no cosine")
+    return row
 
 
 def find_threshold(threshold, learnt):
@@ -203,7 +253,8 @@ def calibrate(score, learnt, prior):
     >>> calibrate(0.25, learnt, prior=0.01)
     (0.0, 0.01)
     """
-    if not isinstance(prior, (int, float)) or not 0 < prior < 1:
+    number = isinstance(prior, (int, float, np.number))
+    if not number or not 0 < prior < 1:
         raise InputError(f"prior is {prior!r}; give above 0 and below 1")
     if score is None or learnt.calibration is None:
         return None, None

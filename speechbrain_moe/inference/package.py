@@ -24,7 +24,7 @@ from speechbrain_moe.inference.collected import check_collected
 HPARAMS_FILE = "hyperparams.yaml"
 LABELS_FILE = "label_encoder.txt"
 # What lines that are no labels raise; the last two if nested without end
-LABEL_ERRORS = (OSError, ValueError, SyntaxError, TypeError)
+LABEL_ERRORS = (OSError, ValueError, SyntaxError, TypeError, KeyError)
 LABEL_ERRORS = (*LABEL_ERRORS, MemoryError, RecursionError)
 
 
@@ -161,7 +161,7 @@ def load_labels(label_encoder, path):
         label_encoder.load(path)
     except LABEL_ERRORS as error:
         raise PackageError(
-            f"{path}: not a whole list of speakers ({error}); "
+            f"{path}: not a whole list of speakers ({error!r}); "
             "export or fetch it again"
         ) from error
     label_encoder.expect_len(len(label_encoder))

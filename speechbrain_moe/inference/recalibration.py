@@ -11,13 +11,12 @@ Authors
 """
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
 
 from speechbrain_moe.errors import PackageError
-from speechbrain_moe.files import write_whole
+from speechbrain_moe.files import replace_folder, write_whole
 from speechbrain_moe.inference.export import check_free
 from speechbrain_moe.inference.learnt import CALIBRATION_FILE
 from speechbrain_moe.inference.manifest import CARD_FILE, sign_package
@@ -122,8 +121,7 @@ def copy_calibrated(package, out, content):
     write_calibration(aside / CALIBRATION_FILE, content)
     write_note(aside / CARD_FILE, NOTE.format(**content))
     sign_package(aside)
-    shutil.rmtree(out, ignore_errors=True)
-    os.replace(aside, out)
+    replace_folder(aside, out)
 
 
 def check_copy(package, out):

@@ -147,7 +147,8 @@ class MoESpeakerRecognition(CheckedRecognition):
         if not isinstance(value, np.ndarray):
             return self.enrol(value, accept)
         wanted = self.mods.embedding_model.experts.emb_dim
-        length = np.linalg.norm(value)
+        numeric = value.dtype.kind in "fiu"
+        length = np.linalg.norm(value) if numeric else 0.0
         if value.shape != (wanted,) or not 0 < length < 1.001:
             raise InputError(
                 f"gallery[{name!r}]: embedding of shape {value.shape} and "

@@ -103,7 +103,7 @@ def open_recognition(model=None, revision=None, device="cpu", allow_code=False):
     device : str
         Where to compute.
     allow_code : bool
-        Whether a package's yaml may run any code.
+        Whether the model's yaml may run any code.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def open_recognition(model=None, revision=None, device="cpu", allow_code=False):
     place = find_model(model)
     if is_training(place):
         refuse_for_folder(place, revision=revision)
-        encoder = load_encoder(place, device)
+        encoder = load_encoder(place, device, allow_code=allow_code)
         return MoESpeakerRecognition.from_encoder(encoder)
     return open_package(
         place,

@@ -130,7 +130,7 @@ def test_silent_file_is_named(encoder, write):
 
 
 def test_too_short_file_is_refused(encoder, write, wavs):
-    with pytest.raises(InputError, match="lasts 0.050 s"):
+    with pytest.raises(AudioError, match="a.wav: lasts 0.050 s"):
         encoder.verify_files(write("a.wav", wavs[0, :800]), write("b.wav"))
 
 

@@ -96,7 +96,7 @@ def test_package_without_a_calibration_decides_by_a_number_alone():
     assert found.same_speaker is True and found.probability is None
 
 
-@pytest.mark.parametrize("accept", ["clipped", ["loud"]])
+@pytest.mark.parametrize("accept", ["clipped", ["loud"], None, 5, [[]]])
 def test_faults_that_there_are_not_are_refused(accept):
     with pytest.raises(InputError, match="accept is"):
         decide([voice(0.0)], voice(0.1), LEARNT, accept=accept)

@@ -7,13 +7,13 @@ from hyperpyyaml import load_hyperpyyaml
 from stock_folder import settled_state, write_stock_folder
 
 from speechbrain_moe.errors import PackageError
-from speechbrain_moe.inference.experiment import read_tree, to_text
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.inference.finetune import (
     model_values,
     open_source,
     start_from,
 )
+from speechbrain_moe.inference.training_graph import read_tree, to_text
 from speechbrain_moe.lobes.classifier import SubcentreClassifier
 
 

@@ -116,6 +116,20 @@ def test_plain_values_aliases_and_tuples_pass(check):
     )
 
 
+def test_aliases_of_aliases_are_refused_before_they_are_walked(check):
+    rows = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    for n in range(1, 10):
+        aliases = ", ".join([f"*a{n - 1}"] * 10)
+        rows.append(f"a{n}: &a{n} [{aliases}]")
+    with pytest.raises(PackageError, match="more than 100000 nodes"):
+        check("\n".join(rows))
+
+
+def test_an_alias_to_what_it_is_in_is_refused(check):
+    with pytest.raises(PackageError, match="hyperparams.yaml"):
+        check("a: &a [1, *a]")
+
+
 def test_message_names_file_tag_line_and_the_way_to_allow_it(check):
     with pytest.raises(PackageError) as caught:
         check("a: 1\nb:\n    c: !name:my.own.Gate\n")

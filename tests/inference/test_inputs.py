@@ -18,7 +18,7 @@ def test_what_is_right_goes_through_as_it_came(wavs):
     assert checked_wavs(wavs)[1] is None
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f4", "g"])
 def test_arrays_are_taken_as_tensors(wavs, dtype):
     found, lens = checked_wavs(wavs.numpy().astype(dtype), np.ones(3))
     assert torch.equal(found, wavs) and lens.tolist() == [1, 1, 1]

@@ -1,14 +1,19 @@
 import json
 import math
 
+import numpy as np
 import pytest
-from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.errors import (
+    LocalEntryNotFoundError,
+    RemoteEntryNotFoundError,
+)
 from speechbrain.utils.fetching import FetchFrom, FetchSource
 
 from speechbrain_moe.errors import InputError, PackageError
 from speechbrain_moe.inference import learnt
 from speechbrain_moe.inference.learnt import (
     NOTHING_LEARNT,
+    THRESHOLDS,
     Learnt,
     calibrate,
     fetch_calibration,
@@ -113,7 +118,7 @@ def test_other_thresholds_are_refused(bad):
         find_threshold(bad, NOTHING_LEARNT)
 
 
-@pytest.mark.parametrize("prior", [0.001, 0.5, 0.9])
+@pytest.mark.parametrize("prior", [0.001, 0.5, 0.9, np.float32(0.25)])
 def test_probability_is_that_of_bayes_rule(prior):
     learnt = Learnt(Calibration(("cosine",), (20.0,), -6.0), {}, "")
     for score in (-1.0, 0.2, 0.9):
@@ -135,11 +140,11 @@ def test_prior_out_of_range_is_refused(prior):
 
 
 def test_calibration_of_a_folder_is_found_without_fetching(write, tmp_path):
-    assert fetch_calibration(tmp_path, {}) is None
+    assert fetch_calibration(tmp_path, {})[0] is None
     path = write()
     source = FetchSource(FetchFrom.LOCAL, str(tmp_path))
-    assert fetch_calibration(str(tmp_path), {}) == path
-    assert fetch_calibration(source, {}) == path
+    assert fetch_calibration(str(tmp_path), {})[0] == path
+    assert fetch_calibration(source, {})[0] == path
 
 
 def test_calibration_is_fetched_as_the_rest_of_the_package(monkeypatch):
@@ -153,10 +158,34 @@ def test_calibration_is_fetched_as_the_rest_of_the_package(monkeypatch):
     assert asked == [(("calibration.json", "user/model"), how)]
 
 
-@pytest.mark.parametrize("error", [LocalEntryNotFoundError, ValueError])
-def test_package_on_the_hub_may_lack_a_calibration(monkeypatch, error):
+@pytest.mark.parametrize(
+    "error, missing",
+    [
+        (RemoteEntryNotFoundError, "the package has no calibration.json"),
+        (ValueError, "the package has no calibration.json"),
+        (LocalEntryNotFoundError, "its calibration.json could not be fetched"),
+        (ConnectionError, "its calibration.json could not be fetched"),
+    ],
+)
+def test_a_calibration_that_is_not_had_says_why(monkeypatch, error, missing):
     def absent(*given, **how):
-        raise error("not there")
+        raise failure
 
+    failure = error.__new__(error)
+    Exception.__init__(failure, "not there")
     monkeypatch.setattr(learnt, "fetch", absent)
-    assert fetch_calibration("user/model", {}) is None
+    assert fetch_calibration("user/model", {}) == (None, missing)
+
+
+@pytest.mark.parametrize("value", [7, float("nan"), True, "x", {}])
+def test_a_threshold_that_is_no_cosine_is_damage(tmp_path, value):
+    row = {"value": value, "reason": None}
+    content = {
+        "model": "key",
+        "calibrations": {},
+        "thresholds": {"cosine": dict.fromkeys(THRESHOLDS, row)},
+    }
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(PackageError, match="no whole calibration"):
+        read_learnt(path, "key")

@@ -6,10 +6,11 @@ import soundfile
 import torch
 from speechbrain.inference.speaker import SpeakerRecognition
 
-from speechbrain_moe.errors import AudioError, InputError
+from speechbrain_moe.errors import AudioError, InputError, PackageError
 from speechbrain_moe.inference import recordings
 from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.inference.export import export_package, load_encoder
+from speechbrain_moe.inference.manifest import sign_package
 from speechbrain_moe.inference.recognition import MoESpeakerRecognition
 
 
@@ -148,6 +149,7 @@ def test_voice_that_nobody_enrolled_is_unknown(encoder, files):
         ({"ann": np.full(32, np.nan)}, r"gallery\['ann'\].*length nan"),
         ({"ann": np.full(32, 0.5)}, r"gallery\['ann'\].*length 2.83"),
         ({"ann": np.zeros(32)}, r"gallery\['ann'\].*length 0"),
+        ({"ann": np.array(["a.wav"])}, r"gallery\['ann'\].*give \[32\]"),
         ({"ann": []}, "list of one or more paths"),
     ],
 )
@@ -207,7 +209,15 @@ def package(experiment, tmp_path):
         "thresholds": {"cosine": dict.fromkeys(("eer", "far1", "far0.1"), row)},
     }
     (package / "calibration.json").write_text(json.dumps(content))
+    sign_package(package)
     return package
+
+
+def test_a_calibration_changed_by_hand_is_refused(package):
+    path = package / "calibration.json"
+    path.write_text(path.read_text().replace("0.5", "0.1"))
+    with pytest.raises(PackageError, match="is not the calibration.json that"):
+        MoESpeakerRecognition.from_hparams(package)
 
 
 @pytest.mark.parametrize("savedir", [None, "saved"])

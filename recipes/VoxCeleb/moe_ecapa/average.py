@@ -75,7 +75,7 @@ def average(folders, out):
         raise InputError("one training: give two different ones or more")
     if out.exists():
         raise InputError(f"{out} is there: choose another --out, or remove it")
-    first, *others = [read_experiment(one) for one in folders]
+    first, *others = [read_experiment(one, allow_code=True) for one in folders]
     for folder, other in zip(folders[1:], others):
         check_alike(folders[0], first.graph, folder, other.graph)
     found = [find_checkpoint(folder / "save") for folder in folders]
@@ -134,7 +134,7 @@ def dev_eer(folder, state):
     """EER in % of a training's dev trials, with other encoder weights."""
     settings = training_settings(folder)
     trials = read_trials(folder / "save/dev_trials.txt")
-    encoder = load_encoder(folder)
+    encoder = load_encoder(folder, allow_code=True)
     used = rounded(state) if settings.get("half_weights") else state
     load_strictly(encoder.mods[ENCODER], used, "the mean")
     scores = score_trials(encoder, trials, settings["train_folder"])

@@ -28,7 +28,7 @@ from verify import score_trials
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.experiment import read_tree, to_text
+from speechbrain_moe.inference.training_graph import read_tree, to_text
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import read_trials
 

@@ -25,6 +25,7 @@ import pandas as pd
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.building import is_package
 from speechbrain_moe.inference.embedding_shards import read_shard
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.file_lists import read_list
@@ -81,7 +82,11 @@ def extract(given):
     """
     share = share_of_process(given.process, given.n_processes)
     paths = read_list(given.list)
-    encoder = load_encoder(given.source, device_of_process(given.device))
+    encoder = load_encoder(
+        given.source,
+        device_of_process(given.device),
+        allow_code=not is_package(given.source),
+    )
     task = encoder, paths, given.audio_folder, given.out
     size = given.shard_size
     made = make_shards(*task, share, size, given.batch_size)

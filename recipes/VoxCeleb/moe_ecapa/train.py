@@ -173,7 +173,7 @@ def finish(settings, device):
         logger.info(say(metrics))
     # Last, so that the package's card holds the error rates
     package = export_package(
-        settings["output_folder"], settings["package_folder"]
+        settings["output_folder"], settings["package_folder"], allow_code=True
     )
     logger.info("exported to %s", package)
 

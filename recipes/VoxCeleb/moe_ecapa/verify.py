@@ -115,7 +115,8 @@ def verify(
     check_trial_files(trials, audio_folder, "the audio folder")
     if chain is not None:
         check_columns(chain.metadata, chain.columns)
-    encoder = load_encoder(source, device, checkpoint)
+    ran_here = not is_package(source)  # a training's own classes ran before
+    encoder = load_encoder(source, device, checkpoint, ran_here)
     # A package holds nothing but its own files: an export replaces it
     source = Path(source).resolve()
     beside = source.parent if is_package(source) else source
