@@ -129,6 +129,12 @@ def build_expert(input_size, emb_dim, settings):
             f"expert layer lists differ in length: {sizes} "
             "(a list that is not given has 5 entries)"
         )
+    kernels = list(settings.get("kernel_sizes", []))
+    if any(size % 2 == 0 for size in kernels):
+        raise HyperparameterError(
+            f"expert kernel_sizes {kernels}: choose odd numbers, which keep "
+            "the number of frames"
+        )
     scale = settings.get("res2net_scale", 8)
     channels = list(settings.get("channels", [512] * 4))
     inner = set(channels[1:-1])

@@ -181,7 +181,7 @@ class ExpertBank(nn.Module):
         n_rows = len(rows)
         if self.training and n_rows == 1:
             rows = torch.cat([rows, (rows + 1) % len(ends.counts)])
-        if len(rows) < len(ends.counts):
+        if n_rows < len(ends.counts):
             hidden, ends = [h[rows] for h in hidden], ends.of(rows)
         return self._run(i, hidden, ends)[:n_rows]
 

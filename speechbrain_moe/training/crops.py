@@ -279,11 +279,12 @@ def check_speeds(speeds):
     Traceback (most recent call last):
     ...
     speechbrain_moe.errors.HyperparameterError: speeds is [0.9, 1.1]: start
-    with 1.0, then other factors above 0, each once
+    with 1.0, then other factors above 0, each once, in whole percents
     """
     valid = speeds and speeds[0] == 1.0 and min(speeds) > 0
-    if not valid or len(set(speeds)) < len(speeds):
+    percents = {round(100 * speed) for speed in speeds}
+    if not valid or len(percents) < len(speeds):
         raise HyperparameterError(
             f"speeds is {list(speeds)}: start with 1.0, then other factors "
-            "above 0, each once"
+            "above 0, each once, in whole percents"
         )

@@ -55,10 +55,11 @@ NUMBERS = {
     "speaker_weight": (0, math.inf),
     "balance_weight": (0, math.inf),
     "z_weight": (0, math.inf),
-    "lr": (0, math.inf),
+    "lr": (1e-15, math.inf),
     "lr_decay": (1e-9, 1),
     "weight_decay": (0, math.inf),
-    "max_grad_norm": (0, math.inf),
+    "max_grad_norm": (1e-9, math.inf),
+    "ckpt_interval_minutes": (0, math.inf),
     "reverb_prob": (0, 1),
     "noise_prob": (0, 1),
     "drop_prob": (0, 1),
@@ -88,8 +89,17 @@ SOURCES = (
     "init_from",
     "finetune_from",
     "shards",
+    "metadata",
+    "noise_folder",
+    "rir_folder",
 )
-SWITCHES = ("centre_teacher", "half_weights", "freeze_experts")
+SWITCHES = (
+    "centre_teacher",
+    "half_weights",
+    "freeze_experts",
+    "tensorboard",
+    "keep_freed_memory",
+)
 TEACHING = ("distill_weight", "pairwise_weight")
 
 
@@ -130,6 +140,8 @@ def check_values(settings):
     for key in settings.keys() & set(SWITCHES):
         if not isinstance(settings[key], bool):
             refuse(key, settings[key], "True or False")
+    if settings.get("skip_nonfinite_grads", True) is not True:
+        refuse("skip_nonfinite_grads", settings["skip_nonfinite_grads"], "True")
     check_paths(settings)
     check_teaching(settings)
     check_voices(settings)

@@ -158,6 +158,11 @@ def test_experts_of_four_layers_can_be_built(tiny_expert):
     assert len(build_expert(80, 32, settings).blocks) == 3
 
 
+def test_kernels_of_even_size_are_refused(tiny_expert):
+    with pytest.raises(HyperparameterError, match="kernel_sizes .* odd"):
+        build_expert(80, 32, {**tiny_expert, "kernel_sizes": [4, 3, 3, 3, 1]})
+
+
 @pytest.mark.parametrize("n_overrides", [1, 5])
 def test_wrong_number_of_expert_overrides_is_refused(tiny_expert, n_overrides):
     wanted = f"expert_overrides has {n_overrides} entries.*n_experts is 4"

@@ -90,6 +90,13 @@ def test_last_utterance_takes_the_first_one_as_its_guest(bank, utterances):
     assert torch.allclose(found, both, atol=1e-5)
 
 
+def test_of_a_batch_of_two_each_gets_its_own_embedding(bank, utterances):
+    feats = utterances(2)
+    both = bank.run_all(feats[[1, 0]], FULL[:2])[0, 2]
+    found = bank(feats, FULL[:2], torch.tensor([[0], [2]]))[1, 0]
+    assert torch.allclose(found, both, atol=1e-5)
+
+
 def test_guest_keeps_the_output_of_its_own_expert(bank, utterances):
     """Row 0 stands in for expert 1; what it gets there is thrown away."""
     feats, chosen = utterances(4), torch.tensor([[0], [0], [0], [1]])

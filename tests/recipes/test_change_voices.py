@@ -1,5 +1,6 @@
 """New voices of recorded speech, each through a channel."""
 
+import shutil
 from pathlib import Path
 
 import change_voices
@@ -103,7 +104,7 @@ def made(corpus, tmp_path_factory):
     """Voices 0 and 1 of the corpus, without one speaker."""
     target = tmp_path_factory.mktemp("voices")
     listed = target / "without.csv"
-    listed.write_text("ID,spk_id,duration_s\nx,id03,1\n")
+    listed.write_text("spk_id\nid03\n")
     arguments = [str(corpus / "test"), str(target), "--voices", "0", "1"]
     assert change_voices.main(arguments) == 0
     arguments[0] = str(corpus / "dev")
@@ -248,6 +249,28 @@ def test_files_are_where_a_training_looks_for_them(corpus, made):
 def test_a_folder_without_audio_ends_in_a_clear_error(tmp_path, capsys):
     assert change_voices.main([str(tmp_path), str(tmp_path / "new")]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [None, "ID\nx\n", ""])
+def test_a_list_of_speakers_that_is_none_is_named(
+    corpus, tmp_path, capsys, text
+):
+    listed = tmp_path / "listed.csv"
+    if text is not None:
+        listed.write_text(text)
+    arguments = [str(corpus / "dev"), str(tmp_path), "--without", str(listed)]
+    assert change_voices.main(arguments) == 2
+    assert "listed.csv" in capsys.readouterr().err
+
+
+def test_a_broken_file_is_named_and_the_rest_is_made(corpus, tmp_path, capsys):
+    speech = shutil.copytree(corpus / "dev/id00", tmp_path / "speech/id00")
+    (speech / "s01/broken.wav").write_bytes(b"no audio")
+    arguments = [str(speech.parent), str(tmp_path / "new"), "--voices", "0"]
+    assert change_voices.main(arguments) == 2
+    assert "broken.wav" in capsys.readouterr().err
+    made = tmp_path / "new/heard/speech/v0/id00/s01"
+    assert len([*made.iterdir()]) == len([*(speech / "s01").iterdir()]) - 1
 
 
 def test_without_praat_the_error_says_what_to_install(

@@ -1,5 +1,6 @@
 """A file of a teacher's embeddings, from folders of speech."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -60,6 +61,18 @@ def test_rows_that_are_there_are_kept(weights, corpus, tmp_path):
     assert len(rows) == 40
     assert (rows["dev/id00/s01/00000.wav"] == 2).all()
     assert not (rows["dev/id00/s01/00001.wav"] == 2).all()
+
+
+def test_broken_files_are_named_and_the_rest_is_kept(
+    weights, corpus, tmp_path, capsys
+):
+    speech = shutil.copytree(corpus / "dev/id00", tmp_path / "speech/id00")
+    (speech / "s01/broken.wav").write_bytes(b"no audio")
+    out = tmp_path / "teacher.npz"
+    assert run(weights, out, speech.parent) == 2
+    assert "broken.wav" in capsys.readouterr().err
+    n_whole = len([*speech.rglob("*.wav")]) - 1
+    assert len(read_teacher(out).rows) == n_whole
 
 
 def test_other_weights_end_in_a_clear_error(weights, corpus, tmp_path, capsys):

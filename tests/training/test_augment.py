@@ -88,7 +88,8 @@ def test_speechbrains_augmentations_keep_the_shape_and_differ_by_row(
 
 def test_it_runs_inside_speechbrains_augmenter(wavs):
     chain = Augmenter(
-        augmentations=[PerUtterance(Negate(), 0.5), PerUtterance(Scale(), 0.5)]
+        min_augmentations=2,
+        augmentations=[PerUtterance(Negate(), 0.5), PerUtterance(Scale(), 0.5)],
     )
     found, lengths = chain(wavs, torch.full((400,), 0.5))
     factors = (found / wavs).mean(1)

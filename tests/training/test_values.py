@@ -160,3 +160,23 @@ def test_hard_speakers_are_refused_without_a_margin():
 def test_a_teacher_with_a_weight_passes():
     given = {"teacher_embeddings": "t.npz", "unlabelled_folder": "u"}
     check_values({**given, "distill_weight": 0, "pairwise_weight": 1.0})
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("max_grad_norm", 0),
+        ("lr", 0),
+        ("metadata", 5),
+        ("noise_folder", 5),
+        ("rir_folder", ["a"]),
+        ("tensorboard", "no"),
+        ("skip_nonfinite_grads", False),
+        ("ckpt_interval_minutes", -1),
+        ("speeds", [1.0, 1.004]),
+        ("speeds", [1.0, 0.9, 0.904]),
+    ],
+)
+def test_values_that_undo_a_training_are_refused(key, value):
+    with pytest.raises(HyperparameterError, match=f"{key} is"):
+        check_values({key: value})

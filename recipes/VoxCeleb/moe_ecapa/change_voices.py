@@ -27,7 +27,7 @@ from workers import ask_workers
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.training.data import read_table
+from speechbrain_moe.report.routing_attributes import read_metadata
 from speechbrain_moe.training.sound_list import find_audio
 
 PER_WORKER = 200  # files that a process makes before it ends
@@ -145,7 +145,14 @@ def lacking(folder, target, voices, without, by_speaker=False):
 
 
 def make(files, target, bend, n_workers):
-    """Let workers make the files; shows how far they are."""
+    """Let workers make the files; shows how far they are.
+
+    Returns
+    -------
+    list of str
+        Files that could not be used, and why.
+    """
+    broken = []
     script = Path(__file__).parent / "voice_changer.py"
     questions = [
         {
@@ -156,8 +163,10 @@ def make(files, target, bend, n_workers):
         for i in range(0, len(files), PER_WORKER)
     ]
     with tqdm(total=len(files), unit="file") as bar:
-        for n_made in ask_workers(script, questions, n_workers):
-            bar.update(n_made)
+        for n_done, unfit in ask_workers(script, questions, n_workers):
+            bar.update(n_done)
+            broken += unfit
+    return broken
 
 
 def main(args=None):
@@ -192,7 +201,8 @@ def main(args=None):
         check_praat()
         without = set()
         if given.without:
-            without = {*read_table(given.without).spk_id}
+            listed = read_metadata(given.without, ["spk_id"])
+            without = {*listed.spk_id.dropna()}
         folder, target = given.folder.resolve(), given.target.absolute()
         files = lacking(folder, target, given.voices, without, given.speakers)
         keep_drawn_by(target, folder, "speaker" if given.speakers else "file")
@@ -200,8 +210,10 @@ def main(args=None):
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    make(files, target, given.bend, given.workers)
-    return 0
+    broken = make(files, target, given.bend, given.workers)
+    for line in broken:
+        print(line, file=sys.stderr)
+    return 2 if broken else 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ Authors
 """
 
 import argparse
+import csv
 import json
 import re
 import sys
@@ -165,9 +166,11 @@ def read_scores(folder, trial_list):
     """
     path = Path(folder) / trial_list / "scores.txt"
     names = ["label", "enrol", "test", "score"]
-    return pd.read_csv(
-        path, sep=" ", comment="#", names=names, usecols=range(4)
-    )
+    with open(path, encoding="utf-8") as file:
+        has_head = file.readline().startswith("# ")
+    # Paths may hold any mark
+    plain = {"sep": " ", "skiprows": int(has_head), "quoting": csv.QUOTE_NONE}
+    return pd.read_csv(path, names=names, usecols=range(4), **plain)
 
 
 def gains(folder, trial_list):

@@ -8,6 +8,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import csv
 import json
 from functools import partial
 from pathlib import Path
@@ -68,7 +69,9 @@ def read_scores(path):
         mark, *names = file.readline().split()
     if mark != "#":
         raise InputError(f"{path} holds one score alone; {mend}")
-    return pd.read_csv(path, sep=" ", comment="#", names=names)
+    # Paths may hold any mark
+    plain = {"sep": " ", "skiprows": 1, "quoting": csv.QUOTE_NONE}
+    return pd.read_csv(path, names=names, **plain)
 
 
 def write_cohort(path, cohort, model_key):

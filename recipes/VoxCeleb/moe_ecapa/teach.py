@@ -20,16 +20,15 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import numpy as np
-import soundfile
 import torch
 from torchaudio.compliance.kaldi import fbank
 from tqdm import tqdm
 
 from speechbrain_moe.audio import read_audio
-from speechbrain_moe.errors import InputError
+from speechbrain_moe.errors import AudioError, InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.training.memory import keep_freed_memory
-from speechbrain_moe.training.sound_list import find_audio
+from speechbrain_moe.training.sound_list import audio_header, find_audio
 from speechbrain_moe.training.teacher import load_arrays
 
 SAMPLE_RATE = 16000  # Hz
@@ -117,13 +116,29 @@ def embed(teacher, paths):
         return teacher(feats).half().numpy()
 
 
-def batches(files, done):
+def batches(files, done, broken):
     """Names of files that are not done, in batches of about one length."""
-    left = sorted(files.keys() - done.keys())
-    sizes = {name: soundfile.info(files[name]).frames for name in left}
-    left.sort(key=sizes.get)
+    lengths = {}
+    for name in sorted(files.keys() - done.keys()):
+        try:
+            lengths[name] = audio_header(files[name], SAMPLE_RATE).duration
+        except AudioError as error:
+            broken.append(error)
+    left = sorted(lengths, key=lengths.get)
     for start in tqdm(range(0, len(left), BATCH_SIZE), unit="batch"):
         yield left[start : start + BATCH_SIZE]
+
+
+def rows_of(teacher, files, names, broken):
+    """Names and embeddings of a batch, without what cannot be decoded."""
+    try:
+        return [*zip(names, embed(teacher, [files[name] for name in names]))]
+    except AudioError as error:
+        if len(names) == 1:
+            broken.append(error)
+            return []
+    each = (rows_of(teacher, files, [name], broken) for name in names)
+    return [row for rows in each for row in rows]
 
 
 def save(path, rows):
@@ -149,7 +164,8 @@ def teach(weights, out, folders):
     Raises
     ------
     InputError
-        If the teacher, a folder, or out as it is cannot be used.
+        If the teacher, a folder, or out as it is cannot be used; or files
+        cannot be, after those of all others are written.
     """
     teacher = load_teacher(weights)
     rows = dict(zip(*load_arrays(out))) if out.is_file() else {}
@@ -158,11 +174,17 @@ def teach(weights, out, folders):
         for folder, whole in ((each, each.resolve()) for each in folders)
         for path in find_audio(folder, "folder")
     }
-    for count, names in enumerate(batches(files, rows), 1):
-        rows |= zip(names, embed(teacher, [files[name] for name in names]))
+    broken = []
+    for count, names in enumerate(batches(files, rows, broken), 1):
+        rows |= rows_of(teacher, files, names, broken)
         if count % PER_SAVE == 0:
             save(out, rows)
-    save(out, rows)
+    if rows:
+        save(out, rows)
+    if broken:
+        raise InputError(
+            f"{len(broken)} files are left out; the first: {broken[0]}"
+        )
 
 
 def main(args=None):

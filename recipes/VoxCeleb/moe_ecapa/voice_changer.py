@@ -24,6 +24,7 @@ from parselmouth.praat import call
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from speechbrain_moe.audio import read_audio
+from speechbrain_moe.errors import AudioError
 from speechbrain_moe.files import write_whole
 
 SAMPLE_RATE = 16000  # Hz
@@ -227,6 +228,10 @@ def write_voice(source, target, name, voice_name, bend=False):
 if __name__ == "__main__":
     question = json.load(sys.stdin)
     target, bent = question["target"], question["bend"]
+    broken = []
     for source, name, voice_name in question["files"]:
-        write_voice(source, target, name, voice_name, bent)
-    print(len(question["files"]))
+        try:
+            write_voice(source, target, name, voice_name, bent)
+        except (AudioError, RuntimeError) as error:  # what Praat raises, too
+            broken.append(f"{source}: {error}")
+    print(json.dumps([len(question["files"]), broken]))
