@@ -26,6 +26,7 @@ SPLIT_KEYS = (
     "min_duration_s",
 )
 HEARD_KEYS = ("voice_prob", "n_hearings", "centre_teacher", "freeze_experts")
+SCHEDULE_KEYS = ("lr", "lr_decay", "n_warmup_steps", "weight_decay")
 # Of yaml files from before there were these keys
 BEFORE = {
     "n_voices": 0,
@@ -209,8 +210,8 @@ def check_same_model(settings):
     Raises
     ------
     HyperparameterError
-        If a value that shapes the model or the split has changed; names the
-        first.
+        If a value that shapes model, split or schedule has changed; names
+        the first.
     """
     before = Path(settings["output_folder"]) / "hyperparams.yaml"
     if not before.is_file():
@@ -229,7 +230,7 @@ def check_same_model(settings):
     ]
     changed += [
         key
-        for key in [*fixed, *SPLIT_KEYS, *HEARD_KEYS]
+        for key in [*fixed, *SPLIT_KEYS, *HEARD_KEYS, *SCHEDULE_KEYS]
         if key in settings
         and key not in COUNTED
         and before.get(key) != settings[key]

@@ -10,6 +10,7 @@ import pytest
 import train
 import verify
 from tiny_corpus import arguments, write_corpus
+from training_lists import check_apart
 
 from speechbrain_moe.errors import InputError
 
@@ -62,6 +63,18 @@ def test_bad_values_name_the_key_and_the_mend(
         train.main(given)
     message = str(caught.value.args[-1])
     assert re.search(said, message), message
+
+
+@pytest.mark.parametrize("name", ["", "dev", "dev/id00", "test/id08"])
+def test_unlabelled_speech_of_held_out_speakers_is_refused(tmp_path, name):
+    settings = {
+        "unlabelled_folder": tmp_path / name,
+        "train_folder": tmp_path / "dev",
+        "trial_folder": tmp_path / "test",
+    }
+    with pytest.raises(InputError, match="unlabelled_folder .* overlap"):
+        check_apart(settings)
+    check_apart({**settings, "unlabelled_folder": tmp_path / "more"})
 
 
 def test_teacher_that_heard_the_trial_list_stops_before_anything(

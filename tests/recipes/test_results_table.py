@@ -2,7 +2,7 @@ import json
 import shutil
 
 import pytest
-from results_table import compare, read_row
+from results_table import compare, read_row, read_scores
 
 from speechbrain_moe.errors import InputError
 
@@ -83,6 +83,17 @@ def test_one_expert_is_called_by_its_own_name(run):
     text = SETTINGS.replace("n_experts: 4", "n_experts: 1")
     (run / "hyperparams.yaml").write_text(text)
     assert read_row(run, "veri_test")[0] == "ECAPA-TDNN, C=64"
+
+
+@pytest.mark.parametrize("head", ["", "# cosine llr\n"])
+def test_paths_of_scores_may_hold_any_mark(run, head):
+    more = " 0.1" if head else ""
+    lines = f'1 a#1.wav b.wav 0.5{more}\n0 "c.wav d#.wav 0.25{more}\n'
+    (run / "veri_test/scores.txt").write_text(head + lines)
+    table = read_scores(run, "veri_test")
+    assert table.enrol.tolist() == ["a#1.wav", '"c.wav']
+    assert table.test.tolist() == ["b.wav", "d#.wav"]
+    assert table.score.tolist() == [0.5, 0.25]
 
 
 def test_unfinished_run_is_refused_by_name(run):

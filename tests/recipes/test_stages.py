@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -110,6 +111,20 @@ def test_large_margin_stage_starts_from_the_best_of_the_first(
     for name in ("embedding_model", "classifier"):
         pairs = zip(wanted[name].parameters(), found[name].parameters())
         assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    "known, told", [(("ann", "bob"), False), (("ann", "eve"), True)]
+)
+def test_a_source_that_heard_the_held_out_speakers_is_told(
+    tmp_path, caplog, known, told
+):
+    (tmp_path / "dev.csv").write_text("ID,spk_id,duration_s\na,eve,1\n")
+    labels = SimpleNamespace(lab2ind=dict.fromkeys(known))
+    source = SimpleNamespace(hparams=SimpleNamespace(label_encoder=labels))
+    settings = {"save_folder": str(tmp_path), "trial_list": None}
+    train.warn_of_heard(source, "package", settings)
+    assert ("1 of the speakers that are held out" in caplog.text) is told
 
 
 def test_a_stage_keeps_the_centres_of_changed_speeds(

@@ -236,6 +236,9 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
         check_same_model({**settings, "n_voices": 3})
     with pytest.raises(HyperparameterError, match="centre_teacher False, now"):
         check_same_model({**settings, "centre_teacher": True})
+    (tmp_path / "hyperparams.yaml").write_text(held + "lr: 0.001\n")
+    with pytest.raises(HyperparameterError, match="lr 0.001, now it is 0.01"):
+        check_same_model({**settings, "lr": 0.01})
 
 
 @pytest.mark.parametrize("key", ["teacher_embeddings", "unlabelled_folder"])

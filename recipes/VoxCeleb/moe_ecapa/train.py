@@ -23,7 +23,12 @@ from speaker_brain import SpeakerBrain
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 from training_data import make_dev, make_train, some_speech
-from training_lists import find_teacher, prepare, trial_lists
+from training_lists import (
+    find_teacher,
+    prepare,
+    trial_lists,
+    unheard_speakers,
+)
 from verify import say, verify
 
 from speechbrain_moe.checkpoints import count_processes
@@ -78,6 +83,21 @@ def read_all(hparams_file, overrides):
     return hparams_file, settings, overrides, source
 
 
+def warn_of_heard(source, name, settings):
+    """Say so if an encoder was trained on speakers held out or listed."""
+    known = {*source.hparams.label_encoder.lab2ind}
+    heard = sorted(known & unheard_speakers(settings))
+    if heard:
+        logger.warning(
+            "%s was trained on %d of the speakers that are held out or listed "
+            "here, such as %s, if the names mean the same people: their error "
+            "rates flatter",
+            name,
+            len(heard),
+            heard[0],
+        )
+
+
 def start_weights(hparams, settings, source):
     """Fill fresh modules from finetune_from or init_from.
 
@@ -95,6 +115,7 @@ def start_weights(hparams, settings, source):
             n_known,
             len(speakers),
         )
+        warn_of_heard(source, name, settings)
     elif isinstance(settings["init_from"], list):
         init_each(modules, settings["init_from"], some_speech(settings))
         logger.info("experts start from %s", ", ".join(settings["init_from"]))

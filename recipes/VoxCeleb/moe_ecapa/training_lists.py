@@ -13,6 +13,7 @@ from pathlib import Path
 from trial_sources import trial_paths
 from voxceleb_prepare import prepare_voxceleb
 
+from speechbrain_moe.errors import InputError
 from speechbrain_moe.scoring.speakers import check_labels, speakers_of
 from speechbrain_moe.scoring.trials import (
     TrialListError,
@@ -103,6 +104,7 @@ def prepare(settings, teacher):
         seed=settings["seed"],
     )
     if settings["unlabelled_folder"] is not None:
+        check_apart(settings)
         list_unlabelled(
             f"{settings['save_folder']}/unlabelled.csv",
             settings["unlabelled_folder"],
@@ -115,6 +117,54 @@ def prepare(settings, teacher):
         rows = read_rows(train_lists(settings))
         check_files(voices, rows.values(), teacher)
     prepare_augmentation(settings)
+
+
+def unheard_speakers(settings):
+    """Those that a training must not have heard: held out, or listed.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key; the lists of its save_folder are read.
+
+    Returns
+    -------
+    set of str
+        Their names.
+    """
+    found = {*read_table(f"{settings['save_folder']}/dev.csv").spk_id}
+    for path in trial_lists(settings):
+        trials = read_trials(path)
+        found.update(speakers_of({*trials.enrol, *trials.test}))
+    return found
+
+
+def check_apart(settings):
+    """Refuse unlabelled speech that may be of dev or listed speakers.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+
+    Raises
+    ------
+    InputError
+        If unlabelled_folder and the folder of speakers or trials are one, or
+        one is within the other.
+    """
+    unlabelled = Path(settings["unlabelled_folder"]).resolve()
+    for key in ("train_folder", "trial_folder"):
+        if settings[key] is None:
+            continue
+        other = Path(settings[key]).resolve()
+        if other in (unlabelled, *unlabelled.parents) or (
+            unlabelled in other.parents
+        ):
+            raise InputError(
+                f"unlabelled_folder {unlabelled} and {key} {other} overlap, "
+                "so held-out speakers might be trained on: give a folder apart"
+            )
 
 
 def check_unheard(trials, path, save_folder):
