@@ -79,12 +79,6 @@ def test_a_mean_is_called_one_and_has_no_steps_of_its_own(run):
     assert row[0] == "MoE, 4 x C=64, top-2, mean" and row[6:8] == ["–", "–"]
 
 
-def test_a_whitened_training_is_called_one(run):
-    (run / "mean_of.txt").write_text("a\n")
-    row = read_row(run, "veri_test")
-    assert row[0].endswith(", whitened") and row[6] == "–"
-
-
 def test_one_expert_is_called_by_its_own_name(run):
     text = SETTINGS.replace("n_experts: 4", "n_experts: 1")
     (run / "hyperparams.yaml").write_text(text)

@@ -21,7 +21,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import torch
 from scoring_data import MEAN_FILE, training_settings
 from speechbrain.utils.checkpoints import average_checkpoints
 from verify import score_trials
@@ -142,11 +141,8 @@ def dev_eer(folder, state):
     return equal_error_rate(trials.labels, scores)[0]
 
 
-def write(out, folders, checkpoint, model, meta, heads=None):
-    """The first one's folder with another encoder, whole at once.
-
-    Its heads are copied, or those given, as weights by name, are there.
-    """
+def write(out, folders, checkpoint, model, meta):
+    """The first one's folder with the mean's encoder, whole at once."""
     folder, *_ = folders
     part = out.with_name(out.name + PART)
     shutil.rmtree(part, ignore_errors=True)
@@ -159,11 +155,9 @@ def write(out, folders, checkpoint, model, meta, heads=None):
             shutil.copy2(file, part / "save" / file.name)
     saver = WholeCheckpointer(part / "save" / AVERAGE, {ENCODER: model})
     saved = saver.save_checkpoint(meta=meta, name=AVERAGE)
-    for name in HEADS if heads is None else ():
+    for name in HEADS:
         if name in checkpoint.paramfiles:
             shutil.copy2(checkpoint.paramfiles[name], saved.path)
-    for name, state in (heads or {}).items():
-        torch.save(state, saved.path / f"{name}.ckpt")
     lines = [f"{one}\n" for one in folders]
     (part / MEAN_FILE).write_text("".join(lines), encoding="utf-8")
     part.rename(out)

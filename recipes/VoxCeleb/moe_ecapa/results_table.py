@@ -78,9 +78,7 @@ def read_row(folder, trial_list):
     name, steps = name_of(settings), settings["n_epochs"]
     steps = str(steps * settings["steps_per_epoch"])
     if (folder / MEAN_FILE).is_file():
-        n_made_of = len((folder / MEAN_FILE).read_text("utf-8").splitlines())
-        how = "mean" if n_made_of > 1 else "whitened"
-        name, steps = f"{name}, {how}", "–"
+        name, steps = f"{name}, mean", "–"
     return [
         name,
         with_interval(said, "eer"),

@@ -31,7 +31,7 @@ from speechbrain_moe.scoring.trials import Trials, read_trials
 
 logger = logging.getLogger(__name__)
 DEV_UTTS = 40  # of a dev speaker, at most
-MEAN_FILE = "mean_of.txt"  # what average.py or whiten.py made a folder of
+MEAN_FILE = "mean_of.txt"  # in a folder that average.py wrote: of which
 MOST_DEV_TRIALS = 200_000
 WAIT_S = 1.0  # between two looks for the shards of other processes
 
