@@ -14,6 +14,7 @@ Authors
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import torch.distributed as dist
@@ -22,6 +23,7 @@ from speechbrain.utils.distributed import ddp_barrier, if_main_process
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_moe.errors import HyperparameterError
+from speechbrain_moe.files import replace_folder
 
 logger = get_logger(__name__)
 
@@ -54,13 +56,12 @@ def flush(folder):
         The folder.
     """
     for path in [*folder.iterdir(), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        except OSError:  # some systems have no fsync of folders
-            pass
-        finally:
-            os.close(handle)
+        with suppress(OSError):  # some systems open or sync no folders
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def is_whole(folder):
@@ -147,8 +148,7 @@ class WholeCheckpointer(Checkpointer):
         (aside / SIZES_FILE).write_text(json.dumps(sizes), encoding="utf-8")
         flush(aside)
         final = aside.with_name(aside.name.removeprefix(ASIDE))
-        shutil.rmtree(final, ignore_errors=True)  # of the same given name
-        os.rename(aside, final)
+        replace_folder(aside, final)  # one of the same given name
         files = {name: final / f.name for name, f in saved.paramfiles.items()}
         return saved._replace(path=final, paramfiles=files)
 

@@ -147,3 +147,24 @@ def test_another_number_of_processes_is_refused_with_the_way_out(
     message = str(refused.value)
     assert "1 processes" in message and "training of 2" in message
     assert "--finetune_from" in message and "torchrun" in message
+
+
+def test_a_named_checkpoint_is_there_until_the_next_one_is(
+    saver, layer, monkeypatch
+):
+    saver.save_checkpoint(meta={"dev_eer": 1.0}, name="average")
+    rename = os.rename
+
+    def killed(old, new):
+        if "PART+" in str(old):
+            raise KeyboardInterrupt
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        saver.save_checkpoint(meta={"dev_eer": 2.0}, name="average")
+    monkeypatch.undo()
+    assert saver.find_checkpoint().meta["dev_eer"] == 1.0
+    saver.save_checkpoint(meta={"dev_eer": 3.0}, name="average")
+    found = saver.list_checkpoints()
+    assert [one.meta["dev_eer"] for one in found] == [3.0]
