@@ -137,7 +137,8 @@ def check_copy(package, out):
     Raises
     ------
     PackageError
-        If it is the package itself, within it, or holds something else.
+        If it is the package itself, within it, or holds something else, or
+        the package's card cannot be read.
     """
     package, folder = Path(package).resolve(), Path(out).resolve()
     if package in (folder, *folder.parents):
@@ -145,6 +146,14 @@ def check_copy(package, out):
             f"{out} is the package itself, or within it; give a new folder"
         )
     check_free(Path(out))
+    try:
+        (package / CARD_FILE).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PackageError(
+            f"{package / CARD_FILE} is no UTF-8 text ({error}); save it so"
+        ) from error
+    except OSError:  # a package may lack its card
+        pass
 
 
 def write_note(path, note):

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from speechbrain_moe.errors import PackageError
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.inference.manifest import verify_package
 from speechbrain_moe.inference.recalibration import (
+    check_copy,
     copy_calibrated,
     learn_calibration,
 )
@@ -47,6 +49,13 @@ def test_a_copy_decides_by_what_was_learnt(package, key, trials, tmp_path):
     # Of the normal distributions drawn from: ln ratio at their middle is 0
     llr = learnt.calibration.apply({"cosine": [0.35, 0.6]})
     assert llr == pytest.approx([0, 0.5 * 0.25 / 0.12**2], abs=0.6)
+
+
+def test_a_card_that_is_no_text_is_refused_before_anything(package, tmp_path):
+    changed = shutil.copytree(package, tmp_path / "changed")
+    (changed / "README.md").write_bytes("# Stimmen für alle".encode("latin-1"))
+    with pytest.raises(PackageError, match="README.md is no UTF-8 text"):
+        check_copy(changed, tmp_path / "mine")
 
 
 def test_a_copy_is_whole_and_its_card_says_what_it_is(

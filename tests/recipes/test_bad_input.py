@@ -77,6 +77,13 @@ def test_unlabelled_speech_of_held_out_speakers_is_refused(tmp_path, name):
     check_apart({**settings, "unlabelled_folder": tmp_path / "more"})
 
 
+def test_gradients_of_several_batches_are_refused(corpus, small_yaml, tmp_path):
+    given = arguments(small_yaml, corpus, tmp_path / "out")
+    with pytest.raises(InputError, match="grad_accumulation_factor is not 1"):
+        train.main([*given, "--grad_accumulation_factor=2"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_teacher_that_heard_the_trial_list_stops_before_anything(
     corpus, small_yaml, tmp_path
 ):

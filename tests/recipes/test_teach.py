@@ -41,6 +41,15 @@ def test_folders_may_be_relative_and_links(
     assert ("dev", "id00", "s01", "00000.wav") in rows
 
 
+@pytest.mark.parametrize("name", ["", "more/dev"])
+def test_folders_without_names_of_their_own_are_refused(
+    weights, corpus, tmp_path, capsys, name
+):
+    folders = corpus / "dev", name and corpus / name or "."
+    assert run(weights, tmp_path / "teacher.npz", *folders) == 2
+    assert "one of its own" in capsys.readouterr().err
+
+
 def test_batches_change_an_embedding_little(weights, corpus, tmp_path):
     out = tmp_path / "teacher.npz"
     run(weights, out, corpus / "dev")

@@ -168,6 +168,12 @@ def teach(weights, out, folders):
         cannot be, after those of all others are written.
     """
     teacher = load_teacher(weights)
+    names = [folder.name for folder in folders]
+    if "" in names or len({*names}) < len(names):
+        raise InputError(
+            f"folders {', '.join(map(str, folders))}: rows are told apart by a "
+            "folder's name, so give each by one of its own"
+        )
     rows = dict(zip(*load_arrays(out))) if out.is_file() else {}
     files = {
         f"{folder.name}/{Path(path).relative_to(whole).as_posix()}": path

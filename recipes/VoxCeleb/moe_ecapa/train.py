@@ -32,7 +32,7 @@ from training_lists import (
 from verify import say, verify
 
 from speechbrain_moe.checkpoints import count_processes
-from speechbrain_moe.errors import InputError
+from speechbrain_moe.errors import HyperparameterError, InputError
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.inference.finetune import (
     model_values,
@@ -264,6 +264,11 @@ def run(run_opts, hparams_file, settings, overrides, source):
 def main(arguments):
     """Run the recipe; returns nothing, raises InputError on bad input."""
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
+    if run_opts.get("grad_accumulation_factor", 1) != 1:
+        raise HyperparameterError(
+            "grad_accumulation_factor is not 1, and the schedule counts "
+            "batches: choose a larger batch_size, or more processes"
+        )
     hparams_file, settings, overrides, source = read_all(
         hparams_file, overrides
     )
