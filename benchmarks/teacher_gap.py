@@ -99,7 +99,7 @@ def table(folder, npz, trainings):
             rows = [*teacher_rows(one, people.files).values()]
             yield line(people, name, one.embeddings[rows])
         for training in trainings:
-            encoder = load_encoder(training)
+            encoder = load_encoder(training, allow_code=True)
             name = Path(training).parent.name + "/" + Path(training).name
             yield line(people, name, embed(encoder, people.files))
 

@@ -11,6 +11,7 @@ Authors
 """
 
 # %% What is read: text files that the recipe wrote, and arrays.
+import csv
 import json
 import sys
 from pathlib import Path
@@ -31,7 +32,8 @@ training, verified, out = (Path(folder) for folder in sys.argv[1:])
 metrics = json.loads((verified / "metrics.json").read_text(encoding="utf-8"))
 with open(verified / "scores.txt", encoding="utf-8") as file:
     names = file.readline().split()[1:]
-scores = pd.read_csv(verified / "scores.txt", sep=" ", comment="#", names=names)
+plain = {"sep": " ", "skiprows": 1, "quoting": csv.QUOTE_NONE}
+scores = pd.read_csv(verified / "scores.txt", names=names, **plain)
 
 # %% Misses against false alarms, of the raw cosine and after AS-norm.
 curves = {

@@ -148,7 +148,9 @@ class WholeCheckpointer(Checkpointer):
         (aside / SIZES_FILE).write_text(json.dumps(sizes), encoding="utf-8")
         flush(aside)
         final = aside.with_name(aside.name.removeprefix(ASIDE))
-        replace_folder(aside, final)  # one of the same given name
+        # Of the same given name; one that a crash leaves is found as such
+        old = final.with_name(f"{final.name}.old")
+        replace_folder(aside, final, old)
         files = {name: final / f.name for name, f in saved.paramfiles.items()}
         return saved._replace(path=final, paramfiles=files)
 

@@ -43,11 +43,11 @@ def write_whole(path, content):
         aside.unlink(missing_ok=True)
 
 
-def replace_folder(aside, folder):
+def replace_folder(aside, folder, old):
     """Put a whole folder in the place of another, of the same disk.
 
     The other one is moved away first and removed last, so that a crash
-    leaves a whole one, be it under the name ``<folder>.old``.
+    leaves a whole one, be it under the name given as ``old``.
 
     Arguments
     ---------
@@ -55,16 +55,18 @@ def replace_folder(aside, folder):
         The new folder.
     folder : Path
         Its place.
+    old : Path
+        Where the other one goes meanwhile; what is there is removed.
 
     Example
     -------
     >>> aside = getfixture("tmp_path") / "aside"
     >>> aside.mkdir()
-    >>> replace_folder(aside, aside.with_name("folder"))
-    >>> aside.with_name("folder").is_dir()
+    >>> folder = aside.with_name("folder")
+    >>> replace_folder(aside, folder, aside.with_name("old"))
+    >>> folder.is_dir()
     True
     """
-    old = folder.with_name(f"{folder.name}.old")
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         os.rename(folder, old)

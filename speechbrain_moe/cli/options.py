@@ -94,7 +94,7 @@ def add_model(command, calibration=True):
 
 
 def add_allow_code(command):
-    """Declare the flag that trusts a package's yaml."""
+    """Declare the flag that trusts a model's yaml."""
     command.add_argument(
         "--allow_code",
         action="store_true",
@@ -264,7 +264,7 @@ def model_folder(given):
     if isinstance(place, str):
         check_source(place)
         folder = fetch_snapshot(place, given.revision)
-        if not is_package(folder):  # a training's yaml may run any code
+        if not is_package(folder):
             raise PackageError(f"{place} is no package; give the id of one")
         return folder
     refuse_for_folder(place, revision=given.revision)

@@ -1,7 +1,7 @@
 """The subcommands that make, check and move packages.
 
  * export, card, verify-package, sign, push, pull, onnx
- * a package's yaml runs code only where that is allowed
+ * a model's yaml runs code only where that is allowed
 
 Authors
  * The speechbrain_moe developers 2026

@@ -24,8 +24,7 @@ from speechbrain_moe.inference.package import (
     weights_file,
 )
 
-# A yaml, its classes and its files can raise anything
-LOAD_ERRORS = Exception
+LOAD_ERRORS = Exception  # what a yaml, its classes and files can raise
 
 
 def is_package(folder):

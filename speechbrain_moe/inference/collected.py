@@ -67,7 +67,8 @@ def check_collected(source, files, fetch_config):
                 f"{file} is not the {name} that {MANIFEST_FILE} of "
                 f"{getattr(source, 'path', source)} names: it was changed, "
                 "or a savedir holds another revision; remove it there, and "
-                "export or fetch again"
+                "export or fetch again (or, if you changed it yourself, "
+                "speechbrain-moe sign)"
             )
 
 

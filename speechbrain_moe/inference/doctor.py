@@ -41,7 +41,7 @@ def examine(model=None, device="cpu", revision=None, allow_code=False):
     revision : str, optional
         Of a Hub id.
     allow_code : bool
-        Whether the package's yaml may run any code.
+        Whether the model's yaml may run any code.
 
     Returns
     -------

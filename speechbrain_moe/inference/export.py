@@ -125,8 +125,29 @@ def export_package(
     write_files(experiment, aside)
     names = copy_examples(examples, aside, experiment.hparams["sample_rate"])
     write_facts(experiment, experiment_folder, aside, about, names)
-    replace_folder(aside, package)
+    replace_folder(aside, package, hidden(package))
     return package
+
+
+def hidden(folder):
+    """Where an older package is while a new one takes its place.
+
+    Arguments
+    ---------
+    folder : Path
+        The package.
+
+    Returns
+    -------
+    Path
+        Beside it, with a name that nobody gives.
+
+    Example
+    -------
+    >>> hidden(Path("models/mine")).name
+    '.mine.old'
+    """
+    return folder.with_name(f".{folder.name}.old")
 
 
 def check_free(folder):
@@ -154,7 +175,7 @@ def check_free(folder):
         for file in folder.glob("*")
         if file.name not in own and not re.fullmatch(EXAMPLE, file.name)
     }
-    if folder.is_dir() and not others and not is_package(folder):
+    if not others and not is_package(folder):
         others = {file.name for file in folder.glob("*")}
     if others:
         raise PackageError(

@@ -77,7 +77,7 @@ def check_graph(path):
     Traceback (most recent call last):
     ...
     speechbrain_moe.errors.PackageError: .../hyperparams.yaml, line 1:
-    !apply:os.system would run code, or could, and no package needs it; ...
+    !apply:os.system would run code, or could, and is none of this ...
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -176,8 +176,8 @@ def check_tags(text, name):
             continue
         raise PackageError(
             f"{name}, line {event.start_mark.line + 1}: {tag} would run code, "
-            "or could, and no package needs it; read the file, and give "
-            "allow_code=True only if you trust who wrote it"
+            "or could, and is none of this project's; read the file, and give "
+            "allow_code=True (--allow_code) only if you trust who wrote it"
         )
 
 

@@ -83,7 +83,7 @@ def export_onnx(folder, path, checkpoint=None, allow_code=False):
     checkpoint : str, optional
         Of a training, the name of another checkpoint than the best.
     allow_code : bool
-        Whether the graph of a package may run any code.
+        Whether the graph may run any code.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.files import replace_folder, write_whole
-from speechbrain_moe.inference.export import check_free
+from speechbrain_moe.inference.export import check_free, hidden
 from speechbrain_moe.inference.learnt import CALIBRATION_FILE
 from speechbrain_moe.inference.manifest import CARD_FILE, sign_package
 from speechbrain_moe.scoring.calibration import fit_calibration
@@ -121,7 +121,7 @@ def copy_calibrated(package, out, content):
     write_calibration(aside / CALIBRATION_FILE, content)
     write_note(aside / CARD_FILE, NOTE.format(**content))
     sign_package(aside)
-    replace_folder(aside, out)
+    replace_folder(aside, out, hidden(out))
 
 
 def check_copy(package, out):

@@ -12,8 +12,8 @@ from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
 
 from speechbrain_moe import __version__
-from speechbrain_moe.errors import PackageError
-from speechbrain_moe.inference.building import LOAD_ERRORS
+from speechbrain_moe.errors import InputError, PackageError
+from speechbrain_moe.inference.graph_check import REWRITE_ERRORS
 from speechbrain_moe.inference.package import (
     HPARAMS_FILE,
     check_finite,
@@ -21,7 +21,8 @@ from speechbrain_moe.inference.package import (
     load_strictly,
 )
 
-PARTS = ("embedding_model", "classifier", "label_encoder")
+PARTS = ("embedding_model", "label_encoder")
+MAPPINGS = ("classifier", "modules")
 
 
 def read_tree(path):
@@ -50,7 +51,7 @@ def read_tree(path):
     try:
         text = Path(path).read_text(encoding="utf-8")
         tree = ruamel.yaml.YAML().load(text)
-    except (OSError, ValueError, ruamel.yaml.YAMLError) as error:
+    except REWRITE_ERRORS as error:
         raise PackageError(
             f"{path} cannot be read ({type(error).__name__}: {error}); give "
             "the output_folder of a training"
@@ -58,6 +59,7 @@ def read_tree(path):
     graph = tree.get("model") if isinstance(tree, dict) else None
     found = graph if isinstance(graph, dict) else {}
     lacking = [key for key in PARTS if key not in found]
+    lacking += [k for k in MAPPINGS if not isinstance(found.get(k), dict)]
     if lacking:
         raise PackageError(
             f"{path} has no model section with a {lacking[0]}: it was not "
@@ -115,7 +117,9 @@ def build(graph, states, labels_file):
     """
     try:
         hparams = load_hyperpyyaml(to_text(graph))
-    except LOAD_ERRORS as error:
+    except InputError:
+        raise
+    except Exception as error:  # a yaml can raise anything
         raise PackageError(
             f"the model section of {HPARAMS_FILE} cannot be built by "
             f"speechbrain-moe {__version__} ({type(error).__name__}: {error}); "

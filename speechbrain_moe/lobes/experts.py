@@ -20,12 +20,12 @@ from torch import nn
 
 from speechbrain_moe.errors import HyperparameterError, InputError
 from speechbrain_moe.lobes.ecapa import (
-    build_expert,
     embed,
     find_ends,
     n_stages,
     run_stages,
 )
+from speechbrain_moe.lobes.expert_settings import build_expert
 from speechbrain_moe.lobes.gate import check_n_experts
 
 

@@ -57,7 +57,7 @@ def upcycle(model, dense_state):
 
     Example
     -------
-    >>> from speechbrain_moe.lobes.ecapa import build_expert
+    >>> from speechbrain_moe.lobes.expert_settings import build_expert
     >>> from speechbrain_moe.lobes.experts import ExpertBank
     >>> from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
     >>> small = {"channels": [8, 8, 8, 8, 24], "res2net_scale": 2}

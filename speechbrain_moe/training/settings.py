@@ -210,8 +210,8 @@ def check_same_model(settings):
     Raises
     ------
     HyperparameterError
-        If a value that shapes model, split or schedule has changed; names
-        the first.
+        If a value that shapes model, split or learning rate has changed;
+        names the first.
     """
     before = Path(settings["output_folder"]) / "hyperparams.yaml"
     if not before.is_file():

@@ -99,6 +99,7 @@ SWITCHES = (
     "freeze_experts",
     "tensorboard",
     "keep_freed_memory",
+    "skip_nonfinite_grads",
 )
 TEACHING = ("distill_weight", "pairwise_weight")
 
@@ -140,8 +141,11 @@ def check_values(settings):
     for key in settings.keys() & set(SWITCHES):
         if not isinstance(settings[key], bool):
             refuse(key, settings[key], "True or False")
-    if settings.get("skip_nonfinite_grads", True) is not True:
-        refuse("skip_nonfinite_grads", settings["skip_nonfinite_grads"], "True")
+    if settings.get("grad_accumulation_factor", 1) != 1:
+        raise HyperparameterError(
+            "grad_accumulation_factor is not 1, and the schedule counts "
+            "batches: choose a larger batch_size, or more processes"
+        )
     check_paths(settings)
     check_teaching(settings)
     check_voices(settings)

@@ -3,7 +3,7 @@
 import torch
 from speechbrain.lobes.features import Fbank
 
-from speechbrain_moe.lobes.ecapa import build_expert
+from speechbrain_moe.lobes.expert_settings import build_expert
 
 STOCK_YAML = """\
 pretrained_path: nobody/nowhere

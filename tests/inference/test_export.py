@@ -254,7 +254,7 @@ def test_older_package_is_there_until_the_new_one_is(
     monkeypatch.setattr(os, "rename", killed)
     with pytest.raises(KeyboardInterrupt):
         export_package(experiment, package)
-    old = package.with_name(f"{package.name}.old")
+    old = package.with_name(f".{package.name}.old")
     assert sorted(path.name for path in old.iterdir()) == before
 
 

@@ -12,7 +12,7 @@ from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.inference.export import export_package, load_encoder
 from speechbrain_moe.inference.init_from import init_experts
-from speechbrain_moe.lobes.ecapa import build_expert
+from speechbrain_moe.lobes.expert_settings import build_expert
 from speechbrain_moe.lobes.experts import ExpertBank
 from speechbrain_moe.lobes.features import MarkedFbank
 from speechbrain_moe.lobes.gate import GatingCNN

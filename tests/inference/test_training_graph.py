@@ -75,6 +75,11 @@ def test_doctor_runs_no_code_of_a_hub_repository(code, monkeypatch):
         (b"model: 5", "no model section"),
         (b"model: !new:torch.nn.ModuleList []", "no model section"),
         (b"model:\n  classifier: 1", "with a embedding_model"),
+        (
+            b"model: {embedding_model: {}, label_encoder: {}, classifier: 1}",
+            "with a classifier",
+        ),
+        (b"[" * 5000, "cannot be read"),
     ],
 )
 def test_other_files_of_that_name_are_refused_by_name(training, text, why):

@@ -4,7 +4,7 @@ from moe_probes import count_calls
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.lobes.ecapa import build_expert
+from speechbrain_moe.lobes.expert_settings import build_expert
 from speechbrain_moe.lobes.experts import ExpertBank
 
 

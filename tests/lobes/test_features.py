@@ -2,7 +2,7 @@ import pytest
 import torch
 from speechbrain.lobes.features import Fbank
 
-from speechbrain_moe.lobes.ecapa import build_expert
+from speechbrain_moe.lobes.expert_settings import build_expert
 from speechbrain_moe.lobes.features import PAST_END_DB, MarkedFbank
 from speechbrain_moe.lobes.padding import frame_counts
 

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from moe_probes import expert_similarity
 
 from speechbrain_moe.errors import HyperparameterError
-from speechbrain_moe.lobes.ecapa import build_expert
+from speechbrain_moe.lobes.expert_settings import build_expert
 from speechbrain_moe.lobes.experts import ExpertBank
 from speechbrain_moe.lobes.gate import GatingCNN
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA

@@ -10,7 +10,7 @@ import pytest
 import train
 import verify
 from tiny_corpus import arguments, write_corpus
-from training_lists import check_apart
+from training_lists import check_apart, prepare
 
 from speechbrain_moe.errors import InputError
 
@@ -73,14 +73,19 @@ def test_unlabelled_speech_of_held_out_speakers_is_refused(tmp_path, name):
         "trial_folder": tmp_path / "test",
     }
     with pytest.raises(InputError, match="unlabelled_folder .* overlap"):
-        check_apart(settings)
+        prepare(settings, None)
     check_apart({**settings, "unlabelled_folder": tmp_path / "more"})
 
 
-def test_gradients_of_several_batches_are_refused(corpus, small_yaml, tmp_path):
+@pytest.mark.parametrize(
+    "flag", ["grad_accumulation_factor=2", "max_grad_norm=0"]
+)
+def test_flags_of_speechbrain_are_checked_as_keys_are(
+    corpus, small_yaml, tmp_path, flag
+):
     given = arguments(small_yaml, corpus, tmp_path / "out")
-    with pytest.raises(InputError, match="grad_accumulation_factor is not 1"):
-        train.main([*given, "--grad_accumulation_factor=2"])
+    with pytest.raises(InputError, match=f"{flag.split('=')[0]} is"):
+        train.main([*given, f"--{flag}"])
     assert not (tmp_path / "out").exists()
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -117,13 +118,22 @@ def test_large_margin_stage_starts_from_the_best_of_the_first(
     "known, told", [(("ann", "bob"), False), (("ann", "eve"), True)]
 )
 def test_a_source_that_heard_the_held_out_speakers_is_told(
-    tmp_path, caplog, known, told
+    tmp_path, caplog, monkeypatch, known, told
 ):
     (tmp_path / "dev.csv").write_text("ID,spk_id,duration_s\na,eve,1\n")
     labels = SimpleNamespace(lab2ind=dict.fromkeys(known))
     source = SimpleNamespace(hparams=SimpleNamespace(label_encoder=labels))
-    settings = {"save_folder": str(tmp_path), "trial_list": None}
-    train.warn_of_heard(source, "package", settings)
+    checkpointer = WholeCheckpointer(tmp_path / "save")
+    settings = {
+        "save_folder": str(tmp_path),
+        "trial_list": None,
+        "finetune_from": "package",
+        "speakers": [],
+    }
+    monkeypatch.setattr(train, "start_from", lambda *_: 0)
+    hparams = {"checkpointer": checkpointer, "modules": {}}
+    with suppress(KeyError):  # there is nothing to fill
+        train.start_weights(hparams, settings, source)
     assert ("1 of the speakers that are held out" in caplog.text) is told
 
 

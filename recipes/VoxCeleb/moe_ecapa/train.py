@@ -32,7 +32,7 @@ from training_lists import (
 from verify import say, verify
 
 from speechbrain_moe.checkpoints import count_processes
-from speechbrain_moe.errors import HyperparameterError, InputError
+from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.inference.finetune import (
     model_values,
@@ -52,6 +52,7 @@ from speechbrain_moe.training.settings import (
     open_stage,
     read_settings,
 )
+from speechbrain_moe.training.values import check_values
 
 logger = logging.getLogger(__name__)
 DEV_LOADER = {"batch_size": 1}  # each utterance alone, nothing padded
@@ -264,11 +265,7 @@ def run(run_opts, hparams_file, settings, overrides, source):
 def main(arguments):
     """Run the recipe; returns nothing, raises InputError on bad input."""
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
-    if run_opts.get("grad_accumulation_factor", 1) != 1:
-        raise HyperparameterError(
-            "grad_accumulation_factor is not 1, and the schedule counts "
-            "batches: choose a larger batch_size, or more processes"
-        )
+    check_values({key: run_opts[key] for key in run_opts.overridden_args})
     hparams_file, settings, overrides, source = read_all(
         hparams_file, overrides
     )

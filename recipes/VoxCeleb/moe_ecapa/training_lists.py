@@ -86,6 +86,8 @@ def read_rows(lists):
 
 def prepare(settings, teacher):
     """Write the lists, noises and rooms that training reads."""
+    if settings["unlabelled_folder"] is not None:
+        check_apart(settings)
     lists = trial_lists(settings)
     for path in lists:
         trials = read_trials(path)
@@ -104,7 +106,6 @@ def prepare(settings, teacher):
         seed=settings["seed"],
     )
     if settings["unlabelled_folder"] is not None:
-        check_apart(settings)
         list_unlabelled(
             f"{settings['save_folder']}/unlabelled.csv",
             settings["unlabelled_folder"],

@@ -115,8 +115,9 @@ def verify(
     check_trial_files(trials, audio_folder, "the audio folder")
     if chain is not None:
         check_columns(chain.metadata, chain.columns)
-    ran_here = not is_package(source)  # a training's own classes ran before
-    encoder = load_encoder(source, device, checkpoint, ran_here)
+    # A training's own classes ran before
+    ran = not is_package(source)
+    encoder = load_encoder(source, device, checkpoint, allow_code=ran)
     # A package holds nothing but its own files: an export replaces it
     source = Path(source).resolve()
     beside = source.parent if is_package(source) else source
