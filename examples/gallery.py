@@ -32,6 +32,7 @@ for name, score in found.scores.items():
 if found.probability is not None:
     print(f"  the nearest is the speaker at {100 * found.probability:.1f} %")
 
-# %% Embeddings for other programs; then Bob is forgotten.
+# %% Embeddings for other programs; then the gallery forgets Bob, who is still
+# in the file of before.
 gallery.export(f"{folder}/voices.csv")
 gallery.delete("Bob")

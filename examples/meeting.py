@@ -46,4 +46,4 @@ told = [
 ]
 for start, end, name in told:
     print(f"{start:8.2f} - {end:8.2f} s  {name}")
-write_rttm(Path(meeting).with_suffix(".rttm"), told, meeting)
+write_rttm(Path(meeting).with_suffix(".named.rttm"), told, meeting)

@@ -75,7 +75,7 @@ def test_known_voice_of_a_meeting_has_its_name(recordings, printed, tmp_path):
     lines = printed("meeting.py", meeting, gallery)
     assert lines[0].endswith(" s  Ann Lee")
     assert {line.split(" s  ")[1] for line in lines} > {"Ann Lee"}
-    rttm = meeting.with_suffix(".rttm").read_text().splitlines()
+    rttm = meeting.with_suffix(".named.rttm").read_text().splitlines()
     assert [len(line.split()) for line in rttm] == [10] * len(lines)
 
 

@@ -222,12 +222,19 @@ def build_people(page, served, gallery=None):
     def place(visit):
         return visit if gallery is None else gallery
 
-    def listed(visit, said=None):
-        people = place(visit).names()
-        return said, gr.Dropdown(people, value=(people or [None])[0]), visit
+    def listed(visit, said=None, chosen=None):
+        try:
+            people = place(visit).names()
+        except InputError as error:
+            people = []
+            said = said or refusal(error, names_of(place(visit), []))
+        # Never somebody whom the visitor did not choose: a click deletes
+        chosen = chosen if chosen in people else None
+        return said, gr.Dropdown(people, value=chosen), visit
 
-    def run_enrol(visit, *given):
-        return listed(visit, enrol(served, place(visit), *given))
+    def run_enrol(visit, name, *given):
+        done = enrol(served, place(visit), name, *given)
+        return listed(visit, done, str(name).strip())
 
     def run_delete(visit, name):
         return listed(visit, delete(place(visit), name))

@@ -23,6 +23,8 @@ from speechbrain_moe.report.routing_page import render
 
 LOW = 160  # pixels
 # What facts raise that nobody measured, be they nested without end
+# A report of 600 files has 32 kB
+MOST_BYTES, MOST_EXPERTS = 5_000_000, 256
 NO_FACTS = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, RecursionError),
@@ -123,7 +125,13 @@ def read_report(path):
     the routing.json that `speechbrain-moe report` writes
     """
     try:
-        return render(json.loads(Path(path).read_text(encoding="utf-8")))
+        if Path(path).stat().st_size > MOST_BYTES:
+            raise ValueError("too large")
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        sizes = facts["about"]["n_experts"], len(facts["similarity"])
+        if max(sizes) > MOST_EXPERTS:
+            raise ValueError("too many experts")
+        return render(facts)
     except NO_FACTS as e:
         raise InputError(
             f"{path}: no routing report; give the routing.json that "

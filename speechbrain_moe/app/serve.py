@@ -1,7 +1,8 @@
 """The page on a port of this machine.
 
  * bound to 127.0.0.1 unless told otherwise; nothing is fetched from
-   elsewhere, nothing is reported anywhere, no link is shared
+   elsewhere by the page as it is used, nothing is reported anywhere, no link
+   is shared; requests made by hand are gradio's to refuse
  * uploads lie in a temporary folder, for an hour, 2 GB of them at most; it
    goes with the page
  * gradio is imported here, when a page is asked for, not before
@@ -156,7 +157,8 @@ def make_page(served, gallery, report):
     if gallery is not None:
         from speechbrain_moe.inference.gallery import Gallery
 
-        gallery = Gallery(gallery)
+        gallery = Gallery(Path(gallery).absolute())
+        gallery.names()  # a damaged one, too
     return build_page(served, gallery, report)
 
 

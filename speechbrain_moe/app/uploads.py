@@ -10,6 +10,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import re
 import stat
 import threading
 import time
@@ -41,7 +42,8 @@ def forgetting(folder, each_s, age_s, max_bytes):
 
     def run():
         while not ended.wait(each_s):
-            forget_old(folder, age_s, max_bytes)
+            with suppress(OSError):  # again at the next look
+                forget_old(folder, age_s, max_bytes)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -181,6 +183,6 @@ def with_names(text, names):
     >>> with_names("/tmp/x/a.wav: silence", {"/tmp/x/a.wav": "a.wav"})
     'a.wav: silence'
     """
-    for path, name in names.items():
-        text = text.replace(path, name)
-    return text
+    longest_first = sorted(names, key=len, reverse=True)
+    known = "|".join(map(re.escape, longest_first))
+    return re.sub(known, lambda it: names[it[0]], text) if known else text

@@ -4,6 +4,8 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+from pathlib import Path
+
 from speechbrain_moe.cli.answer import Answer
 from speechbrain_moe.cli.options import (
     add_command,
@@ -11,6 +13,7 @@ from speechbrain_moe.cli.options import (
     check_out,
     open_model,
 )
+from speechbrain_moe.errors import InputError
 
 DIARIZE = """\
 diarize meeting.wav
@@ -53,6 +56,8 @@ def diarize(given):
 
     if given.out:
         check_out(given.out)
+        if Path(given.out).resolve() == Path(given.file).resolve():
+            raise InputError(f"{given.out} is the recording; give another file")
     segments = diarize_file(open_model(given), given.file, given.n_speakers)
     content = {
         "file": given.file,

@@ -28,6 +28,7 @@ RATES_HZ = (8000, 192000)
 MAX_CHANNELS = 16  # a window of 255 at 192 kHz would be 6 GB
 MAX_PHASES = 2000  # of a resampling filter; 44.1 to 16 kHz has 160
 CANCELLED = 0.01  # power of the mean over mean power: 20 dB
+LOUDEST = 1e6  # of a sample in floats: beyond, powers overflow
 STREAMED = 0x7FFFFF00  # sizes from here on mean that the writer had no idea
 UNTOLD = 1 << 62  # frames from here on mean the same, in a FLAC from a pipe
 # What libsndfile's log says of a cut file, and goes on with what there is
@@ -202,6 +203,12 @@ def check_block(path, block, count):
         )
     if not np.isfinite(block).all():
         raise AudioError(f"{path}: holds NaN or Inf; remove or replace it")
+    loudest = np.abs(block).max()
+    if loudest > LOUDEST:
+        raise AudioError(
+            f"{path}: holds samples of {loudest:.3g}, wanted -1 to 1; save it "
+            "in 16 bits"
+        )
     power = np.mean(block.astype(np.float64) ** 2)
     of_mean = np.mean(block.astype(np.float64).mean(axis=1) ** 2)
     if of_mean < CANCELLED * power:

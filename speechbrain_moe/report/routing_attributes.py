@@ -12,6 +12,7 @@ Authors
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,9 @@ def read_metadata(path, columns=()) -> pd.DataFrame:
     if not Path(path).is_file():
         raise InputError(f"metadata {path}: no such file; correct the path")
     try:
-        table = pd.read_csv(path, dtype=str)
+        # None and NA are values like others: of noise, or somebody's name
+        plain = {"keep_default_na": False, "na_values": ["", "NaN"]}
+        table = pd.read_csv(path, dtype=str, **plain)
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"metadata {path}: no CSV ({error})") from error
     if not {"path", "spk_id"} & set(table.columns):
@@ -231,10 +234,12 @@ def bands(values, unit: str = "") -> pd.Series:
     values = pd.Series(np.asarray(values, dtype=np.float64))
     known = values.dropna()
     shares = np.arange(1, N_BANDS) / N_BANDS
-    edges = np.unique(np.round(np.quantile(known, shares), 1))
+    spread = known.max() - known.min()
+    places = max(1, 1 - math.floor(math.log10(spread))) if spread > 0 else 1
+    edges = np.unique(np.round(np.quantile(known, shares), places))
     edges = edges[(edges > known.min()) & (edges <= known.max())]
     codes = np.digitize(values, edges)
-    texts = [f"{edge:.1f}" for edge in edges]
+    texts = [f"{edge:.{places}f}" for edge in edges]
     names = [f"all near {known.median():.3g}"]
     if texts:
         between = [f"{a} to {b}" for a, b in zip(texts, texts[1:])]

@@ -46,9 +46,8 @@ def write_report(facts: dict, folder) -> dict:
         If matplotlib is missing; the message gives the pip line.
     """
     page, data = Path(folder) / "routing.html", Path(folder) / "routing.json"
-    text = render(facts)
     write_whole(data, json.dumps(facts, indent=1, allow_nan=False) + "\n")
-    write_whole(page, text)
+    write_whole(page, render(facts))
     return {"page": str(page), "facts": str(data)}
 
 

@@ -44,5 +44,14 @@ def test_what_is_no_report_is_refused(tmp_path, text):
     assert str(tmp_path) not in page
 
 
+def test_a_report_that_would_fill_the_memory_is_refused(facts, tmp_path):
+    path = tmp_path / "routing.json"
+    facts["about"]["n_experts"] = 10**9
+    path.write_text(json.dumps(facts))
+    assert "routing.json: no routing report" in show_report(path)
+    path.write_text(" " * 6_000_000)
+    assert "routing.json: no routing report" in show_report(path)
+
+
 def test_without_a_report_nothing_is_shown():
     assert show_report(None) == ""

@@ -10,8 +10,15 @@ from speechbrain_moe.app.uploads import (
     forget_old,
     forgetting,
     recording_names,
+    with_names,
 )
 from speechbrain_moe.errors import AudioError
+
+
+def test_names_stand_for_paths_that_begin_alike():
+    names = {"voices/voices.sqlite": "the gallery", "voices": "the folder"}
+    found = with_names("voices/voices.sqlite: damaged, voices: full", names)
+    assert found == "the gallery: damaged, the folder: full"
 
 
 def aged(path, age_s):

@@ -33,3 +33,12 @@ def test_diarize_tells_and_writes_who_spoke_when(
     assert len(out.read_text().splitlines()) == 2
     assert main([*given, "--n_speakers", "1"]) == 0
     assert capsys.readouterr().out == "    0.50 -     2.00 s  speaker_1\n"
+
+
+def test_the_recording_is_not_written_over(experiment, talk, tmp_path, capsys):
+    wav = tmp_path / "talk.wav"
+    wav.write_bytes(b"sound")
+    given = ("diarize", str(wav), "--model", str(experiment))
+    assert main([*given, "--out", str(wav)]) == 2
+    assert "is the recording" in capsys.readouterr().err
+    assert wav.read_bytes() == b"sound"

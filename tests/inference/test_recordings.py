@@ -77,6 +77,11 @@ def test_samples_that_are_not_finite_are_refused(read, bad):
         read([0.0, bad, 0.1], subtype="FLOAT")
 
 
+def test_samples_too_large_to_be_sound_are_refused(read):
+    with pytest.raises(AudioError, match="a.wav: holds samples of 1e[+]20"):
+        read([0.0, 1e20, 0.1], subtype="FLOAT")
+
+
 KINDS = {
     "a.wav": {},
     "a.aiff": {},

@@ -79,6 +79,13 @@ def test_ids_in_a_table_stay_text(tmp_path):
     assert table["spk_id"].tolist() == ["007"]
 
 
+def test_none_and_na_are_values(tmp_path):
+    (tmp_path / "meta.csv").write_text("spk_id,noise\nNA,None\nann,\n")
+    table = read_metadata(tmp_path / "meta.csv")
+    assert table["spk_id"].tolist() == ["NA", "ann"]
+    assert table["noise"][0] == "None" and table["noise"].isna()[1]
+
+
 def test_age_is_child_or_adult_and_unknown_stays_unknown():
     ages = pd.DataFrame({"age": ["17", "18", None]})
     found = attributes_of(MEASURED, ages)["age class"]
@@ -111,6 +118,12 @@ def test_bands_hold_as_many_files_each_and_keep_their_order():
     assert found.value_counts().between(230, 270).all()
     means = pd.Series(values).groupby(found.cat.codes).mean()
     assert means.is_monotonic_increasing
+
+
+def test_small_numbers_have_bands_too():
+    found = bands(np.arange(100) / 2500)
+    assert found.value_counts().between(20, 30).all()
+    assert found.cat.categories[0] == "under 0.010"
 
 
 def test_equal_values_are_one_band_and_nan_is_none():
