@@ -12,18 +12,17 @@ Authors
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.report.bands import bands
 from speechbrain_moe.scoring.association import permutation_association
 from speechbrain_moe.scoring.speakers import speakers_of
 
 ADULT_AGE = 18  # years
-N_BANDS = 4
 MOST_VALUES = 40  # rows of one heatmap that a page can show
 
 
@@ -209,44 +208,6 @@ def _labels(name, values):
             f"report shows {MOST_VALUES} at most, group them first"
         )
     return pd.Series(pd.Categorical(values, ordered=True))
-
-
-def bands(values, unit: str = "") -> pd.Series:
-    """Cut numbers into four bands with about as many files each.
-
-    Arguments
-    ---------
-    values : array_like
-        Numbers [U]; NaN stays unknown.
-    unit : str
-        For the labels.
-
-    Returns
-    -------
-    pandas.Series
-        Ordered categories, fewer where values repeat.
-
-    Example
-    -------
-    >>> bands([1, 2, 3, 4, 5, 6, 7, 8], "s").cat.categories.tolist()
-    ['under 2.8 s', '2.8 to 4.5 s', '4.5 to 6.2 s', 'from 6.2 s']
-    """
-    values = pd.Series(np.asarray(values, dtype=np.float64))
-    known = values.dropna()
-    shares = np.arange(1, N_BANDS) / N_BANDS
-    spread = known.max() - known.min()
-    places = max(1, 1 - math.floor(math.log10(spread))) if spread > 0 else 1
-    edges = np.unique(np.round(np.quantile(known, shares), places))
-    edges = edges[(edges > known.min()) & (edges <= known.max())]
-    codes = np.digitize(values, edges)
-    texts = [f"{edge:.{places}f}" for edge in edges]
-    names = [f"all near {known.median():.3g}"]
-    if texts:
-        between = [f"{a} to {b}" for a, b in zip(texts, texts[1:])]
-        names = [f"under {texts[0]}", *between, f"from {texts[-1]}"]
-    names = [f"{name} {unit}".strip() for name in names]
-    codes = np.where(values.isna(), -1, codes)
-    return pd.Series(pd.Categorical.from_codes(codes, names, ordered=True))
 
 
 def attribute_facts(

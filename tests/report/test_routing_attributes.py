@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.report.bands import bands
 from speechbrain_moe.report.routing_attributes import (
     attribute_facts,
     attributes_of,
-    bands,
     join_metadata,
     read_metadata,
 )
