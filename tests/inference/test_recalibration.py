@@ -53,7 +53,7 @@ def test_a_copy_decides_by_what_was_learnt(package, key, trials, tmp_path):
 
 def test_a_card_that_is_no_text_is_refused_before_anything(package, tmp_path):
     changed = shutil.copytree(package, tmp_path / "changed")
-    (changed / "README.md").write_bytes("# Stimmen für alle".encode("latin-1"))
+    (changed / "README.md").write_bytes("# Größe".encode("latin-1"))
     with pytest.raises(PackageError, match="README.md is no UTF-8 text"):
         check_copy(changed, tmp_path / "mine")
 
