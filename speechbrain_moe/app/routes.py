@@ -22,9 +22,9 @@ from speechbrain_moe.report.routing_figures import expert_names
 from speechbrain_moe.report.routing_page import render
 
 LOW = 160  # pixels
-# What facts raise that nobody measured, be they nested without end
 # A report of 600 files has 32 kB
 MOST_BYTES, MOST_EXPERTS = 5_000_000, 256
+# What facts raise that nobody measured, be they nested without end
 NO_FACTS = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, RecursionError),

@@ -24,8 +24,6 @@ from speechbrain_moe.inference.package import (
     weights_file,
 )
 
-LOAD_ERRORS = Exception  # what a yaml, its classes and files can raise
-
 
 def is_package(folder):
     """Whether a folder holds an exported package.
@@ -106,7 +104,7 @@ def build_encoder(folder, kind=SpeakerRecognition, device="cpu"):
         check_filled(encoder)
     except PackageError:
         raise
-    except LOAD_ERRORS as error:
+    except Exception as error:  # a yaml, its classes and files: anything
         raise PackageError(
             f"{folder}/{HPARAMS_FILE} cannot be built by speechbrain-moe "
             f"{__version__} ({type(error).__name__}: {error}); install the "

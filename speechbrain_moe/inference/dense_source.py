@@ -19,7 +19,7 @@ from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 from speechbrain.utils.checkpoints import torch_patched_state_dict_load
 
 from speechbrain_moe.errors import InputError, PackageError
-from speechbrain_moe.inference.building import LOAD_ERRORS, is_package
+from speechbrain_moe.inference.building import is_package
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.package import (
     PackagePretrainer,
@@ -72,7 +72,7 @@ def open_encoder(source, key="init_from"):
         check_whole(encoder, source, key)
     except InputError:
         raise
-    except LOAD_ERRORS as error:
+    except Exception as error:  # a yaml, its classes and files: anything
         raise PackageError(
             f"{key}: {source} cannot be loaded as SpeechBrain's "
             f"EncoderClassifier ({type(error).__name__}: {error}); give a "

@@ -62,7 +62,7 @@ def read_tree(path):
     lacking += [k for k in MAPPINGS if not isinstance(found.get(k), dict)]
     if lacking:
         raise PackageError(
-            f"{path} has no model section with a {lacking[0]}: it was not "
+            f"{path} has no model section with {lacking[0]}: it was not "
             "written by a training with this package's recipe"
         )
     for key, node in tree["model"].items():

@@ -74,10 +74,10 @@ def test_doctor_runs_no_code_of_a_hub_repository(code, monkeypatch):
         (b"[1, 2]", "no model section"),
         (b"model: 5", "no model section"),
         (b"model: !new:torch.nn.ModuleList []", "no model section"),
-        (b"model:\n  classifier: 1", "with a embedding_model"),
+        (b"model:\n  classifier: 1", "with embedding_model: it was not"),
         (
             b"model: {embedding_model: {}, label_encoder: {}, classifier: 1}",
-            "with a classifier",
+            "with classifier: it was not",
         ),
         (b"[" * 5000, "cannot be read"),
     ],
