@@ -156,7 +156,8 @@ def make_shards(
     """Make the shards of one process that are not there yet.
 
     A file that cannot be used is noted in its shard and does not stop the
-    rest.
+    rest. Shards of the list as it was before, had it more or fewer files, are
+    removed.
 
     Arguments
     ---------
@@ -193,7 +194,10 @@ def make_shards(
         raise InputError(f"{folder}: no such folder; give that of the list")
     share = share or Share()
     made, model_key = [], encoder_key(encoder)
-    mine = plan_shards(paths, out, shard_size)[share.every_nth]
+    plan = plan_shards(paths, out, shard_size)
+    if share.process == 0:
+        remove_others(out, {file for file, _ in plan})
+    mine = plan[share.every_nth]
     for file, part in tqdm(mine, desc="shards", disable=None):
         key = shard_key(model_key, part, folder)
         if key_of(file) == key:
@@ -204,6 +208,21 @@ def make_shards(
         write_shard(file, found, key, share)
         made.append(file)
     return made
+
+
+def remove_others(out, files):
+    """Remove shards of a list that was longer, or split otherwise.
+
+    Arguments
+    ---------
+    out : str or Path
+        Folder of the shards of one list.
+    files : set of Path
+        Those that the list has now.
+    """
+    for file in {*Path(out).glob("shard_*_of_*.npz")} - files:
+        logger.warning("%s: of another list; removed", file)
+        file.unlink(missing_ok=True)
 
 
 def lacking_shards(encoder, paths, folder, out, shard_size=SHARD_SIZE):

@@ -67,14 +67,47 @@ def test_bad_values_name_the_key_and_the_mend(
 
 @pytest.mark.parametrize("name", ["", "dev", "dev/id00", "test/id08"])
 def test_unlabelled_speech_of_held_out_speakers_is_refused(tmp_path, name):
-    settings = {
-        "unlabelled_folder": tmp_path / name,
-        "train_folder": tmp_path / "dev",
-        "trial_folder": tmp_path / "test",
-    }
-    with pytest.raises(InputError, match="unlabelled_folder .* overlap"):
-        prepare(settings, None)
+    settings = folders_of(tmp_path)
+    said = f"unlabelled_folder {tmp_path / name} .*: give folders apart"
+    with pytest.raises(InputError, match=said):
+        prepare({**settings, "unlabelled_folder": tmp_path / name}, None)
     check_apart({**settings, "unlabelled_folder": tmp_path / "more"})
+
+
+def folders_of(folder):
+    """Settings of a training whose folders are apart."""
+    return {
+        "train_folder": folder / "dev",
+        "trial_folder": folder / "test",
+        "unlabelled_folder": None,
+        "noise_folder": None,
+        "rir_folder": folder / "rooms",
+        "voices_folder": folder / "voices",
+        "output_folder": folder / "results",
+    }
+
+
+KINDS = ["noise_folder", "rir_folder", "voices_folder", "output_folder"]
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_what_is_no_speaker_may_not_lie_among_the_speakers(
+    tmp_path, monkeypatch, key
+):
+    settings = folders_of(tmp_path)
+    check_apart(settings)
+    monkeypatch.chdir(tmp_path / "..")
+    inside = f"{tmp_path.name}/dev/musan"
+    with pytest.raises(InputError, match=f"{key} .* taken for speakers"):
+        check_apart({**settings, key: inside})
+
+
+@pytest.mark.parametrize("key", ["noise_folder", "rir_folder"])
+@pytest.mark.parametrize("name", ["", "test", "test/id08"])
+def test_noises_of_held_out_speakers_are_refused(tmp_path, key, name):
+    settings = {**folders_of(tmp_path), key: tmp_path / name}
+    with pytest.raises(InputError, match=f"{key} .* overlap"):
+        check_apart(settings)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,23 @@ def test_broken_files_are_listed_and_text_lists_are_read(
     ]
 
 
+def test_shards_of_a_list_that_grew_are_not_left_beside_the_new(
+    experiment, corpus, tmp_path, monkeypatch
+):
+    import extract
+
+    paths = [f"id00/s01/0000{i}.wav" for i in range(5)]
+    paths += [f"id01/s01/0000{i}.wav" for i in range(3)]
+    out = tmp_path / "out"
+    for n_files in (4, 8):
+        (tmp_path / "list.txt").write_text("\n".join(paths[:n_files]))
+        audio = (tmp_path / "list.txt", corpus / "dev")
+        given = command(tmp_path, experiment, audio, out)
+        monkeypatch.setattr(sys, "argv", given)
+        extract.main()
+    assert contents(out)[0] == paths
+
+
 @pytest.mark.parametrize("name", ["nowhere.txt", "table.csv"])
 def test_list_that_is_none_ends_with_status_2(
     name, tmp_path, monkeypatch, capsys

@@ -27,7 +27,7 @@ def made_up(n, prefix, seed):
 def trainings(tmp_path):
     """Two folders with the files that verify.py writes."""
     for seed, (prefix, name) in enumerate(
-        [("dev", "embeddings/dev_scores.txt"), ("test", "list/scores.txt")]
+        [("dev", "list/dev_scores.txt"), ("test", "list/scores.txt")]
     ):
         trials, scores = made_up(2000, prefix, seed)
         for i in (0, 1):
@@ -62,9 +62,15 @@ def test_weights_come_from_dev_alone(trainings, tmp_path):
 def test_other_trials_are_refused_by_name(trainings, tmp_path):
     trials, scores = made_up(2000, "dev", seed=5)
     steps = {"cosine": scores[0], "as_norm": scores[0]}
-    path = tmp_path / "1/embeddings/dev_scores.txt"
+    path = tmp_path / "1/list/dev_scores.txt"
     write_scores(path, trials, steps)
     with pytest.raises(InputError, match=f"{path} and .* other trials"):
+        fuse(trainings, tmp_path / "out", "list")
+
+
+def test_list_that_nothing_was_learnt_for_is_refused(trainings, tmp_path):
+    (tmp_path / "1/list/dev_scores.txt").unlink()
+    with pytest.raises(InputError, match="1/list/dev_scores.txt: no such file"):
         fuse(trainings, tmp_path / "out", "list")
 
 
@@ -75,6 +81,8 @@ def test_what_lacks_is_named_with_the_command(trainings, tmp_path, capsys):
     assert "nowhere/scores.txt: no such file" in said and "verify.py" in said
     with pytest.raises(InputError, match="has no llr; choose --step cosine"):
         fuse(trainings, tmp_path / "o", "list", "llr")
-    with pytest.raises(InputError, match="two different"):
-        fuse(trainings[:1] * 2, tmp_path / "o", "list")
+    twice = [*trainings, f"{trainings[0]}/../0"]
+    for folders in (trainings[:1], trainings[:1] * 2, twice):
+        with pytest.raises(InputError, match="two different"):
+            fuse(folders, tmp_path / "o", "list")
     assert not (tmp_path / "o").exists()

@@ -4,11 +4,13 @@ import json
 import re
 import shutil
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 import train
+from scoring_data import training_settings
 from stages_table import main, stage_rows
 from tiny_corpus import TINY, arguments, write_corpus
 
@@ -196,6 +198,21 @@ def test_table_has_a_row_for_the_best_and_for_the_average(first, second):
         chosen = next(row for row in rows if row[0].startswith("**"))
         metrics = json.loads((folder / "veri_test/metrics.json").read_text())
         assert chosen[2].startswith(f"{metrics['eer']:.2f} [")
+
+
+def test_table_scores_a_list_again_that_was_corrected(first, tmp_path):
+    folder = shutil.copytree(first, tmp_path / "training")
+    settings = training_settings(folder)
+    lines = Path(settings["trial_list"]).read_text().splitlines(True)
+    corrected = tmp_path / Path(settings["trial_list"]).name
+    corrected.write_text("".join(lines))
+    yaml = (folder / "hyperparams.yaml").read_text()
+    yaml = yaml.replace(str(settings["trial_list"]), str(corrected))
+    (folder / "hyperparams.yaml").write_text(yaml)
+    before = stage_rows(folder)
+    assert before == stage_rows(folder)
+    corrected.write_text("".join([*lines[:30], *lines[-30:]]))
+    assert stage_rows(folder) != before
 
 
 def test_table_asks_for_the_scoring_steps_that_it_lacks(second, capsys):

@@ -5,10 +5,12 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile as sf
 import teach
 import torch
 from stand_in_teacher import stand_in
 
+from speechbrain_moe.audio import read_audio
 from speechbrain_moe.training.teacher import read_teacher
 
 
@@ -41,13 +43,44 @@ def test_folders_may_be_relative_and_links(
     assert ("dev", "id00", "s01", "00000.wav") in rows
 
 
-@pytest.mark.parametrize("name", ["", "more/dev"])
-def test_folders_without_names_of_their_own_are_refused(
-    weights, corpus, tmp_path, capsys, name
+def test_folders_of_one_name_give_their_files_to_one_part(
+    weights, corpus, tmp_path
 ):
-    folders = corpus / "dev", name and corpus / name or "."
+    for voice in ("v1", "v2"):
+        shutil.copytree(corpus / "dev/id00", tmp_path / voice / "dev" / voice)
+    folders = tmp_path / "v1/dev", tmp_path / "v2/dev"
+    assert run(weights, tmp_path / "teacher.npz", *folders) == 0
+    rows = read_teacher(tmp_path / "teacher.npz").rows
+    assert len(rows) == 10
+    assert ("dev", "v2", "s01", "00000.wav") in rows
+
+
+def test_two_files_of_one_name_are_refused(weights, corpus, tmp_path, capsys):
+    shutil.copytree(corpus / "dev", tmp_path / "dev")
+    folders = corpus / "dev", tmp_path / "dev"
     assert run(weights, tmp_path / "teacher.npz", *folders) == 2
-    assert "one of its own" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "would both be dev/id00/s01/00000.wav: rename" in said
+    assert run(weights, tmp_path / "teacher.npz", ".") == 2
+    assert "rows go by its name" in capsys.readouterr().err
+
+
+def test_long_files_are_heard_as_a_whole_beside_short_ones(
+    weights, corpus, tmp_path
+):
+    files = sorted((corpus / "dev/id00").rglob("*.wav"))[:3]
+    wavs = [read_audio(file, 16000) for file in files]
+    whole = np.concatenate([0.1 * wavs[0], *wavs[1:]])
+    for name, wav in {"short": whole[:6000], "long": whole}.items():
+        (tmp_path / "speech").mkdir(exist_ok=True)
+        sf.write(tmp_path / f"speech/{name}.wav", wav, 16000)
+    run(weights, tmp_path / "teacher.npz", tmp_path / "speech")
+    with np.load(tmp_path / "teacher.npz") as file:
+        rows = dict(zip(file["paths"].tolist(), file["embeddings"]))
+    path = tmp_path / "speech/long.wav"
+    alone = teach.embed(teach.load_teacher(weights), [path])
+    assert np.array_equal(rows["speech/long.wav"], alone[0])
+    assert not np.array_equal(rows["speech/short.wav"], alone[0])
 
 
 def test_batches_change_an_embedding_little(weights, corpus, tmp_path):

@@ -178,6 +178,57 @@ def test_list_of_dev_speakers_does_not_grade_itself(training, corpus, caplog):
     assert "3 speakers of the list are dev speakers" in caplog.text
 
 
+def test_scores_that_were_learnt_from_stand_beside_those_of_the_list(
+    training, corpus
+):
+    dev_scores = training / "veri_test/dev_scores.txt"
+    first = dev_scores.read_text()
+    columns = first.split("\n")[0]
+    scored = (training / "veri_test/scores.txt").read_text()
+    assert columns == scored.split("\n")[0] and first.count("\n") == 106
+    given = {"calibration": training / "veri_test/calibration.json"}
+    run_chain(training, corpus, **given)
+    assert not dev_scores.exists()  # nothing was learnt now
+
+
+def test_a_package_writes_beside_what_its_training_wrote(training, corpus):
+    before = {p: p.read_bytes() for p in (training / "veri_test").glob("*.*")}
+    package = export_package(training, training / "package")
+    run_chain(package, corpus)
+    assert {p: p.read_bytes() for p in before} == before
+    assert (training / "package_veri_test/metrics.json").is_file()
+
+
+def test_another_checkpoint_writes_below_its_own_name(training, corpus):
+    kept = [*(training / "veri_test").glob("*.*")]
+    kept += [*(training / "embeddings").rglob("*.npz")]
+    before = {path: path.read_bytes() for path in kept}
+    name = next((training / "save").glob("CKPT*")).name
+    trials, audio = corpus / LIST, corpus / "test"
+    chain = Chain(cohort_utts=2, checkpoint=name)
+    command.verify(training, trials, audio, chain=chain, checkpoint=name)
+    assert {path: path.read_bytes() for path in kept} == before
+    for file in ("veri_test/dev_scores.txt", "embeddings/cohort.npz"):
+        assert (training / name / file).is_file()
+
+
+def test_several_lists_are_written_into_folders_of_their_own(
+    training, corpus, tmp_path, monkeypatch
+):
+    shutil.copy(corpus / LIST, tmp_path / "other.txt")
+    yaml = training / "hyperparams.yaml"
+    lists = f"[{corpus / LIST}, {tmp_path / 'other.txt'}]"
+    yaml.write_text(yaml.read_text().replace(str(corpus / LIST), lists))
+    given = [training, "--cosine_only", "--out", tmp_path / "out"]
+    monkeypatch.setattr(sys, "argv", ["verify.py", *map(str, given)])
+    command.main()
+    for name in ("veri_test", "other"):
+        said = json.loads(
+            (tmp_path / "out" / name / "metrics.json").read_text()
+        )
+        assert said["list"] == f"{name}.txt"
+
+
 def test_broken_files_of_the_cohort_are_left_out_with_a_word(
     training, corpus, tmp_path, caplog
 ):

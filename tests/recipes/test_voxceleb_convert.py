@@ -180,6 +180,12 @@ def test_broken_files_are_listed_and_the_rest_converted(convert, tree):
     assert "broken" in broken(done)["id00015/s1/2.m4a"]
 
 
+def test_a_broken_file_whose_name_is_no_text_is_listed(convert, tree):
+    name = os.fsdecode(b"\xff.m4a")
+    (tree / "id00015/s1" / name).write_bytes(b"no audio")
+    assert [*broken(convert())] == ["id00015/s1/\\udcff.m4a"]
+
+
 def test_a_mended_file_is_converted_by_the_next_run(convert, tree, m4a_bytes):
     (tree / "id00015/s1/2.m4a").write_bytes(b"no audio")
     convert()

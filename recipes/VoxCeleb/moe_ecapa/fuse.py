@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from scoring_chain import P_TARGET
-from scoring_files import read_scores
+from scoring_files import DEV_SCORES, read_scores
 from step_metrics import STEPS, measure_steps, steps_table
 from verify_results import write_results
 
@@ -96,10 +96,11 @@ def fuse(folders, out, trial_list="veri_test", step="as_norm"):
     InputError
         If scores are missing or do not fit each other.
     """
-    if len({*map(str, folders)}) < 2:
-        raise InputError("one training: give two different ones or more")
-    dev, known = columns_of(folders, "embeddings/dev_scores.txt", step)
+    n_different = len({Path(folder).resolve() for folder in folders})
+    if n_different < max(2, len(folders)):
+        raise InputError("give two different trainings or more, each once")
     trials, asked = columns_of(folders, f"{trial_list}/scores.txt", step)
+    dev, known = columns_of(folders, f"{trial_list}/{DEV_SCORES}", step)
     names = [*known]
     fitted = fit_calibration(dev.labels, known, P_TARGET, score_names=names)
     # The first one's own score stands beside the fused one

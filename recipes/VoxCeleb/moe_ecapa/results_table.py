@@ -39,7 +39,7 @@ HEADER = (
     "active MMACs, 3 s",
     "steps",
     "minutes",
-    "device",
+    "scored on",
     "seed",
 )
 RUN_BEGINS = re.compile("(Loading|Would load) a checkpoint")

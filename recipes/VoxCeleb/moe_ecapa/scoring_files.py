@@ -22,6 +22,8 @@ from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.scoring.calibration import Calibration
 
+DEV_SCORES = "dev_scores.txt"  # beside scores.txt
+
 
 def write_scores(path, trials, steps):
     """Write a line for each trial: label, enrol, test, then its scores.
@@ -63,6 +65,8 @@ def read_scores(path):
     """
     path = Path(path)
     mend = "run verify.py on the training, without --cosine_only"
+    if path.name == DEV_SCORES:
+        mend += ", on a list without its dev speakers"
     if not path.is_file():
         raise InputError(f"{path}: no such file; {mend}")
     with open(path, encoding="utf-8") as file:

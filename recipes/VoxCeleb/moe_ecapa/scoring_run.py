@@ -37,7 +37,6 @@ from scoring_files import (
     read_cohort,
     read_learnt,
     write_cohort,
-    write_scores,
 )
 
 from speechbrain_moe.errors import InputError
@@ -71,6 +70,8 @@ class Chain(NamedTuple):
         Its columns to show.
     batch_size : int
         Utterances encoded at a time.
+    checkpoint : str, optional
+        Of a training, which was asked for; embeddings go below its name.
     seed : int
         Draws files and trials.
     share : Share
@@ -84,6 +85,7 @@ class Chain(NamedTuple):
     metadata: str | None = None
     columns: tuple[str, ...] = ()
     batch_size: int = 1
+    checkpoint: str | None = None
     seed: int = 0
     share: Share = Share()
 
@@ -103,6 +105,9 @@ class Scored(NamedTuple):
         Calibrations and thresholds.
     model_key : str
         Of the encoder.
+    dev : tuple or None
+        Trials of dev speakers that were learnt from, and their scores by
+        step.
     """
 
     steps: dict[str, np.ndarray]
@@ -110,6 +115,7 @@ class Scored(NamedTuple):
     cohort: Cohort | None
     learnt: Learnt
     model_key: str
+    dev: tuple[Trials, dict[str, np.ndarray]] | None
 
 
 def run_chain(encoder, source, trials, test_files, chain):
@@ -119,7 +125,7 @@ def run_chain(encoder, source, trials, test_files, chain):
     ---------
     encoder : SpeakerRecognition
         What ``load_encoder`` returned.
-    source : str or Path
+    source : Path
         Folder it came from.
     trials : Trials
         What to compare.
@@ -138,7 +144,8 @@ def run_chain(encoder, source, trials, test_files, chain):
     InputError
         If anything given cannot be used.
     """
-    model_key, cohort, learnt = encoder_key(encoder), None, NOTHING
+    model_key, cohort = encoder_key(encoder), None
+    learnt, dev = NOTHING, None
     if chain.cohort:
         cohort = read_cohort(chain.cohort, model_key)
         check_cohort(cohort.speakers, trials)
@@ -154,11 +161,12 @@ def run_chain(encoder, source, trials, test_files, chain):
         if chain.calibration:  # now its cohort can be compared too
             learnt = read_learnt(chain.calibration, cohort, model_key)
     if "dev" in own:
-        learnt = learn_from_dev(encoder, source, own["dev"], cohort, chain)
+        data = own["dev"]
+        learnt, dev = learn_from_dev(encoder, source, data, cohort, chain)
     found = embeddings_of(encoder, test_files)
     columns = score_columns(found, trials, cohort)
     steps = step_scores(columns, learnt.calibrations)
-    return Scored(steps, found, cohort, learnt, model_key)
+    return Scored(steps, found, cohort, learnt, model_key, dev)
 
 
 def own_data(source, trials, chain):
@@ -166,7 +174,7 @@ def own_data(source, trials, chain):
 
     Arguments
     ---------
-    source : str or Path
+    source : Path
         The training's output_folder.
     trials : Trials
         The list that is to be scored.
@@ -192,7 +200,7 @@ def own_data(source, trials, chain):
             "calibration; give --train_folder, or --cosine_only"
         )
     listed = {*speakers_of({*trials.enrol, *trials.test})}
-    save, drawn = Path(source) / "save", {}
+    save, drawn = source / "save", {}
     if not chain.cohort:
         drawn["cohort"] = draw_cohort(
             save / "train.csv", listed, chain.cohort_utts, chain.seed
@@ -213,7 +221,9 @@ def own_data(source, trials, chain):
         name: OwnData(
             table,
             Files(
-                table.path.tolist(), folder, Path(source) / "embeddings" / name
+                table.path.tolist(),
+                folder,
+                source / (chain.checkpoint or "") / "embeddings" / name,
             ),
         )
         for name, table in drawn.items()
@@ -253,7 +263,7 @@ def learn_from_dev(encoder, source, data, cohort, chain):
     ---------
     encoder : SpeakerRecognition
         What ``load_encoder`` returned.
-    source : str or Path
+    source : Path
         The training's output_folder.
     data : OwnData
         Files of dev speakers.
@@ -266,12 +276,14 @@ def learn_from_dev(encoder, source, data, cohort, chain):
     -------
     Learnt
         With the number of dev speakers.
+    tuple
+        Their trials, and scores by step.
     """
     found = embeddings_of(encoder, data.files, skip_broken=True)
     table = data.table[data.table.path.isin(found.paths)]
     trials: Trials = dev_trials(
         table.reset_index(drop=True),
-        Path(source) / "save" / "dev_trials.txt",
+        source / "save" / "dev_trials.txt",
         seed=chain.seed,
     )
     if cohort is not None:
@@ -279,11 +291,10 @@ def learn_from_dev(encoder, source, data, cohort, chain):
     columns = score_columns(found, trials, cohort)
     learnt = learn(trials, columns)
     steps = step_scores(columns, learnt.calibrations)
-    write_scores(Path(source) / "embeddings/dev_scores.txt", trials, steps)
     origin = {
-        "source": Path(source).resolve().name,
+        "source": source.name,
         "list": "pairs of save/dev.csv",
         "n_speakers": int(table.spk_id.nunique()),
         "n_cohort_speakers": 0 if cohort is None else len(cohort.speakers),
     }
-    return learnt._replace(about={**origin, **learnt.about})
+    return learnt._replace(about={**origin, **learnt.about}), (trials, steps)

@@ -25,6 +25,7 @@ from training_lists import trial_lists
 from verify import verify
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.collected import sha256_of
 from speechbrain_moe.inference.experiment import (
     find_checkpoint,
     list_checkpoints,
@@ -86,12 +87,31 @@ def measure_checkpoint(folder, one, trial_list, audio_folder, device):
     # By its time too: the average of a longer training has the same name
     place = f"{one.path.name}_{one.meta['unixtime']:.0f}"
     out = Path(folder) / "stages" / place / Path(trial_list).stem
-    path = out / "metrics.json"
-    if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
-    return verify(
+    return read_metrics(out, trial_list) or verify(
         folder, trial_list, audio_folder, out, device, None, one.path.name
     )
+
+
+def read_metrics(out, trial_list):
+    """What verify.py wrote of a list, as the list is now.
+
+    Arguments
+    ---------
+    out : Path
+        Folder that it wrote.
+    trial_list : str or Path
+        The list.
+
+    Returns
+    -------
+    dict
+        What metrics.json holds; empty if it is missing or of another list.
+    """
+    path = out / "metrics.json"
+    if not path.is_file():
+        return {}
+    said = json.loads(path.read_text(encoding="utf-8"))
+    return said if said.get("list_sha256") == sha256_of(trial_list) else {}
 
 
 def stage_rows(folder, device="cpu"):
@@ -160,14 +180,13 @@ def scoring_rows(folder):
         If verify.py has not taken them.
     """
     settings = training_settings(folder)
-    path = Path(folder) / trial_lists(settings)[0].stem / "metrics.json"
-    said = {}
-    if path.is_file():
-        said = json.loads(path.read_text(encoding="utf-8"))
+    trial_list = trial_lists(settings)[0]
+    out = Path(folder) / trial_list.stem
+    said = read_metrics(out, trial_list)
     if "steps" not in said:
         raise InputError(
-            f"{path} has no steps beyond the cosine: run python verify.py "
-            f"{folder}"
+            f"{out} has no steps beyond the cosine for {trial_list} as it is: "
+            f"run python verify.py {folder}"
         )
     return [
         [

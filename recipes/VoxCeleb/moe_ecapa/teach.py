@@ -33,6 +33,7 @@ from speechbrain_moe.training.teacher import load_arrays
 
 SAMPLE_RATE = 16000  # Hz
 BATCH_SIZE = 16
+LONGER = 1.05  # than the shortest of its batch, at most
 PER_SAVE = 50  # batches
 
 
@@ -124,9 +125,14 @@ def batches(files, done, broken):
             lengths[name] = audio_header(files[name], SAMPLE_RATE).duration
         except AudioError as error:
             broken.append(error)
-    left = sorted(lengths, key=lengths.get)
-    for start in tqdm(range(0, len(left), BATCH_SIZE), unit="batch"):
-        yield left[start : start + BATCH_SIZE]
+    made = []
+    for name in sorted(lengths, key=lengths.get):
+        fits = made and lengths[name] <= LONGER * lengths[made[-1][0]]
+        if fits and len(made[-1]) < BATCH_SIZE:
+            made[-1].append(name)
+        else:
+            made.append([name])
+    yield from tqdm(made, unit="batch")
 
 
 def rows_of(teacher, files, names, broken):
@@ -151,6 +157,40 @@ def save(path, rows):
     )
 
 
+def files_by_name(folders):
+    """Audio below folders, by the folder's name and the path in it.
+
+    Arguments
+    ---------
+    folders : list of Path
+        Several may have one name, as long as no two files do.
+
+    Returns
+    -------
+    dict of str
+        Whole paths.
+
+    Raises
+    ------
+    InputError
+        If a folder has no name, such as ``.``, or two files have one.
+    """
+    files = {}
+    for folder in folders:
+        if not folder.name:
+            raise InputError(f"folder {folder}: rows go by its name; give that")
+        whole = folder.resolve()
+        for path in find_audio(folder, "folder"):
+            inside = Path(path).relative_to(whole).as_posix()
+            name = f"{folder.name}/{inside}"
+            if files.setdefault(name, path) != path:
+                raise InputError(
+                    f"{files[name]} and {path} would both be {name}: rename a "
+                    "folder, or give one of them"
+                )
+    return files
+
+
 def teach(weights, out, folders):
     """Write embeddings of all audio of folders, but those that are there.
 
@@ -168,18 +208,8 @@ def teach(weights, out, folders):
         cannot be, after those of all others are written.
     """
     teacher = load_teacher(weights)
-    names = [folder.name for folder in folders]
-    if "" in names or len({*names}) < len(names):
-        raise InputError(
-            f"folders {', '.join(map(str, folders))}: rows are told apart by a "
-            "folder's name, so give each by one of its own"
-        )
     rows = dict(zip(*load_arrays(out))) if out.is_file() else {}
-    files = {
-        f"{folder.name}/{Path(path).relative_to(whole).as_posix()}": path
-        for folder, whole in ((each, each.resolve()) for each in folders)
-        for path in find_audio(folder, "folder")
-    }
+    files = files_by_name(folders)
     broken = []
     for count, names in enumerate(batches(files, rows, broken), 1):
         rows |= rows_of(teacher, files, names, broken)

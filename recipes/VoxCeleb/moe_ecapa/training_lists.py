@@ -30,6 +30,9 @@ from speechbrain_moe.training.rooms import prepare_rooms
 from speechbrain_moe.training.teacher import read_teacher
 from speechbrain_moe.training.unlabelled import list_unlabelled
 
+# What holds sounds that are nobody's, as far as a training knows
+OF_NOBODY = ("unlabelled_folder", "noise_folder", "rir_folder")
+
 
 def trial_lists(settings):
     """Paths of the trial lists that are reported on, fetched if need be."""
@@ -86,8 +89,7 @@ def read_rows(lists):
 
 def prepare(settings, teacher):
     """Write the lists, noises and rooms that training reads."""
-    if settings["unlabelled_folder"] is not None:
-        check_apart(settings)
+    check_apart(settings)
     lists = trial_lists(settings)
     for path in lists:
         trials = read_trials(path)
@@ -141,7 +143,7 @@ def unheard_speakers(settings):
 
 
 def check_apart(settings):
-    """Refuse unlabelled speech that may be of dev or listed speakers.
+    """Refuse folders that would be taken for speakers, or hold some.
 
     Arguments
     ---------
@@ -151,21 +153,29 @@ def check_apart(settings):
     Raises
     ------
     InputError
-        If unlabelled_folder and the folder of speakers or trials are one, or
-        one is within the other.
+        If noises, rooms, unlabelled speech, changed voices or the results
+        lie within train_folder; or it, or trial_folder, lies within the
+        noises, rooms or unlabelled speech.
     """
-    unlabelled = Path(settings["unlabelled_folder"]).resolve()
-    for key in ("train_folder", "trial_folder"):
+    speakers = settings["train_folder"], settings["trial_folder"]
+    speakers = [Path(folder).resolve() for folder in filter(None, speakers)]
+    for key in (*OF_NOBODY, "voices_folder", "output_folder"):
         if settings[key] is None:
             continue
-        other = Path(settings[key]).resolve()
-        if other in (unlabelled, *unlabelled.parents) or (
-            unlabelled in other.parents
-        ):
+        folder = Path(settings[key]).resolve()
+        if folder.is_relative_to(speakers[0]):
             raise InputError(
-                f"unlabelled_folder {unlabelled} and {key} {other} overlap, "
-                "so held-out speakers might be trained on: give a folder apart"
+                f"{key} {folder} is within train_folder {speakers[0]}, all of "
+                "whose folders are taken for speakers: give folders apart"
             )
+        if key not in OF_NOBODY:
+            continue
+        for other in speakers:
+            if folder.is_relative_to(other) or other.is_relative_to(folder):
+                raise InputError(
+                    f"{key} {folder} and {other} overlap, so speakers who "
+                    "are held out might be heard: give folders apart"
+                )
 
 
 def check_unheard(trials, path, save_folder):

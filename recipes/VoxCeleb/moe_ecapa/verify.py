@@ -30,6 +30,7 @@ from trial_subgroups import check_columns
 from verify_results import describe, write_chain, write_results
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.collected import sha256_of
 from speechbrain_moe.inference.export import is_package, load_encoder
 from speechbrain_moe.inference.extract import embed_files
 from speechbrain_moe.inference.sharded_extraction import share_of_process
@@ -92,7 +93,8 @@ def verify(
         Folder that the list's paths are relative to.
     out_folder : str or Path, optional
         Where to write; by default a folder named after the list, in the
-        training's folder, or beside the package.
+        training's folder (for a checkpoint, in one of that name there), or
+        after package and list, beside the package.
     device : str
         Where to compute.
     chain : Chain, optional
@@ -118,10 +120,11 @@ def verify(
     # A training's own classes ran before
     ran = not is_package(source)
     encoder = load_encoder(source, device, checkpoint, allow_code=ran)
-    # A package holds nothing but its own files: an export replaces it
     source = Path(source).resolve()
-    beside = source.parent if is_package(source) else source
-    out_folder = Path(out_folder or beside / Path(trial_list).stem)
+    beside, name = source / (checkpoint or ""), Path(trial_list).stem
+    if is_package(source):  # which holds its own files alone
+        beside, name = source.parent, f"{source.name}_{name}"
+    out_folder = Path(out_folder or beside / name)
     if chain is None:
         steps = {"cosine": score_trials(encoder, trials, audio_folder)}
         measured = measure(trials, steps["cosine"])
@@ -137,6 +140,7 @@ def verify(
         )
     metrics = {
         "list": Path(trial_list).name,
+        "list_sha256": sha256_of(trial_list),
         **measured,
         **describe(encoder, source),
     }
@@ -210,7 +214,7 @@ def build_parser():
     add("source", help="training or package folder")
     add("trial_list", nargs="?", help="path or URL; default: the training's")
     add("audio_folder", nargs="?", help="where the list's files are")
-    add("--out", help="default: a folder named after the list")
+    add("--out", help="default: named after the list; of several, their parent")
     add("--checkpoint", help="of a training; default: the average")
     add("--device", default="cpu", help="cpu, cuda:0; cuda: one a process")
     add("--cosine_only", action="store_true", help="raw cosine and no more")
@@ -234,9 +238,12 @@ def main():
             options = {k: v for k, v in given.items() if k in Chain._fields}
             chain = Chain(**options, share=share_of_process())
         device = device_of_process(given["device"])
-        rest = (folder, given["out"], device, chain, given["checkpoint"])
+        rest = device, chain, given["checkpoint"]
         for trial_list in lists:
-            show(verify(given["source"], trial_list, *rest))
+            out = given["out"]
+            if out and len(lists) > 1:
+                out = Path(out) / trial_list.stem
+            show(verify(given["source"], trial_list, folder, out, *rest))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

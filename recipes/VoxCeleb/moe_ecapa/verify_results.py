@@ -3,6 +3,7 @@
  * scores.txt: label, enrol, test, then a score for each step, which a
    comment in the first line names where there are several
  * metrics.json: error rates of the raw cosine, then of all steps
+ * dev_scores.txt: the same of the trials that were learnt from
  * each file is written whole or not at all
 
 Authors
@@ -15,7 +16,7 @@ import subprocess
 from pathlib import Path
 
 import torch
-from scoring_files import write_learnt, write_scores
+from scoring_files import DEV_SCORES, write_learnt, write_scores
 from step_metrics import STEPS, measure_steps
 from trial_subgroups import file_values, subgroup_tables, write_subgroups
 
@@ -83,6 +84,10 @@ def write_chain(out_folder, trials, scored, metadata=None, columns=()):
         between subgroups, and what was learnt from.
     """
     write_learnt(out_folder / "calibration.json", scored)
+    if scored.dev is None:  # what an earlier call learnt from is gone
+        (out_folder / DEV_SCORES).unlink(missing_ok=True)
+    else:
+        write_scores(out_folder / DEV_SCORES, *scored.dev)
     thresholds = scored.learnt.thresholds
     steps = measure_steps(trials, scored.steps, thresholds)
     last = [*steps][-1]

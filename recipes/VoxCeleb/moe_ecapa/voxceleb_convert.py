@@ -104,7 +104,9 @@ def convert_folder(
         [Path(path).relative_to(source).as_posix(), reason]
         for path, reason in broken
     )
-    write_whole(target / "broken.csv", text.getvalue())
+    # Names of files need not be text
+    lines = text.getvalue().encode(errors="backslashreplace").decode()
+    write_whole(target / "broken.csv", lines)
     if broken:
         logger.warning("%d files: see %s", len(broken), target / "broken.csv")
     return Conversion(
