@@ -23,7 +23,9 @@ def frame_counts(feats, lengths=None):
     lengths say that the padding is no silence. For others it is worked out
     from the lengths: S samples at hop h give 1 + S // h frames, so an
     utterance that fills the share r of T frames has about
-    1 + floor(r * (T - 1/2)), which is exact for r = n / T.
+    1 + floor(r * (T - 1/2)), which is exact for r = n / T. Of utterances
+    below 0.09 s, which have more frames than samples for them, a padded one
+    may differ from one alone.
 
     Arguments
     ---------

@@ -24,6 +24,7 @@ from speechbrain_moe.lobes.losses import balance_loss, z_loss
 from speechbrain_moe.training.balance import move_bias
 from speechbrain_moe.training.draws import seed_step
 from speechbrain_moe.training.epoch_log import EpochLog
+from speechbrain_moe.training.schedules import margin_share, temperature_of
 
 
 class MoEBrain(sb.Brain):
@@ -117,7 +118,15 @@ class MoEBrain(sb.Brain):
         yield from self.hparams.load_window.buffers()
 
     def check_loss_isfinite(self, loss):
-        """Nothing: the gradients of all processes are looked at instead."""
+        """Leave it to the gradients of all processes, if they are looked at.
+
+        Arguments
+        ---------
+        loss : torch.Tensor
+            Of this process's batch.
+        """
+        if not self.skip_nonfinite_grads:
+            super().check_loss_isfinite(loss)
 
     def check_gradients(self):
         """Drop gradients that are not all finite: the step is not taken."""
@@ -244,54 +253,3 @@ class MoEBrain(sb.Brain):
             if any(weight.requires_grad for weight in module.parameters()):
                 self.modules[name] = DistributedDataParallel(module)
         return None
-
-
-def margin_share(epoch, first, last):
-    """Share of the margin in an epoch: grows from 0 in equal steps.
-
-    Arguments
-    ---------
-    epoch : int
-        From 1.
-    first, last : int
-        The last epoch without a margin, and the first with the whole one.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-
-    Example
-    -------
-    >>> [margin_share(epoch, 2, 4) for epoch in (1, 2, 3, 4, 5)]
-    [0.0, 0.0, 0.5, 1.0, 1.0]
-    """
-    if epoch >= last:
-        return 1.0
-    return max(0.0, (epoch - first) / (last - first))
-
-
-def temperature_of(epoch, n_epochs, start, end):
-    """Gate temperature of an epoch: from start to end in equal ratios.
-
-    Arguments
-    ---------
-    epoch : int
-        From 1 to n_epochs.
-    n_epochs : int
-        Epochs of the training.
-    start, end : float
-        Temperatures of the first and the last epoch, above 0.
-
-    Returns
-    -------
-    float
-        The temperature, above 0.
-
-    Example
-    -------
-    >>> [temperature_of(epoch, 3, 4.0, 1.0) for epoch in (1, 2, 3)]
-    [4.0, 2.0, 1.0]
-    """
-    share = (epoch - 1) / max(1, n_epochs - 1)
-    return start ** (1 - share) * end**share

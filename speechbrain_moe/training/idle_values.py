@@ -6,6 +6,13 @@ Authors
 
 from speechbrain_moe.errors import HyperparameterError
 
+# Of the gate, and the values that change nothing
+IDLE_GATE = {
+    "gate_noise": 0.0,
+    "temperature_start": 1.0,
+    "temperature_end": 1.0,
+}
+
 
 def check_effect(settings):
     """Refuse values that would change nothing, for want of another one.
@@ -20,13 +27,8 @@ def check_effect(settings):
     HyperparameterError
         The message names the keys to change.
     """
-    rate, selection = map(settings.get, ("balance_bias_rate", "selection"))
-    if rate and selection in ("soft", "uniform"):
-        raise HyperparameterError(
-            f"balance_bias_rate is {rate} and selection {selection}: the bias "
-            "takes part in a choice of experts, so choose selection top_k, or "
-            "rate 0"
-        )
+    check_choosing(settings)
+    selection = settings.get("selection")
     if settings.get("freeze_experts") and selection == "uniform":
         raise HyperparameterError(
             "freeze_experts is True and selection uniform: there is no gate "
@@ -66,3 +68,47 @@ def check_effect(settings):
             f"n_hearings is {n_hearings} and live_teacher null: no batch is "
             "kept to be heard again, so give 1"
         )
+
+
+def check_choosing(settings):
+    """Refuse values of a choice of experts where there is none.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the keys to change.
+    """
+    keys = ("n_experts", "selection", "top_k")
+    n_experts, selection, top_k = map(settings.get, keys)
+    n_kept = 1  # at least
+    if selection == "top_k" and top_k:
+        has_rival = top_k == 1 and settings.get("execution") == "sparse"
+        n_kept = top_k + has_rival
+    what = f"selection {selection}, top_k {top_k} of {n_experts} experts"
+    rate = settings.get("balance_bias_rate")
+    chooses = selection not in ("soft", "uniform") and top_k != n_experts
+    if rate and not chooses:
+        raise HyperparameterError(
+            f"balance_bias_rate is {rate} and {what}: the bias takes part in "
+            "a choice of experts, so choose selection top_k of fewer than "
+            "there are, or rate 0"
+        )
+    dropout = settings.get("expert_dropout")
+    if dropout and n_experts is not None and n_kept >= n_experts:
+        raise HyperparameterError(
+            f"expert_dropout is {dropout} and {what}: none can be left out, "
+            "so give 0, or more experts"
+        )
+    if selection != "uniform" and n_experts != 1:
+        return
+    for key, idle in IDLE_GATE.items():
+        if settings.get(key, idle) != idle:
+            raise HyperparameterError(
+                f"{key} is {settings[key]} and {what}: there is no gate that "
+                f"it could change, so give {idle}"
+            )

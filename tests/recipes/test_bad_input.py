@@ -134,6 +134,15 @@ def test_teacher_that_heard_the_trial_list_stops_before_anything(
     assert not out.exists()
 
 
+def test_teacher_that_knows_no_file_is_refused(corpus, small_yaml, tmp_path):
+    teacher, path = tmp_path / "teacher.npz", "dev/id00/s01/00000.flac"
+    np.savez(teacher, paths=[path], embeddings=np.ones((1, 3)))
+    changes = {"teacher_embeddings": teacher, "distill_weight": 1}
+    given = arguments(small_yaml, corpus, tmp_path / "out", **changes)
+    with pytest.raises(InputError, match="has no row of a file .* such as"):
+        train.main(given)
+
+
 def test_command_ends_in_one_line_and_status_2(corpus, small_yaml, tmp_path):
     given = arguments(
         small_yaml, corpus, tmp_path / "out", selection="top_k", top_k=9

@@ -116,11 +116,12 @@ def test_large_margin_stage_starts_from_the_best_of_the_first(
         assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
 
 
+@pytest.mark.parametrize("key", ["finetune_from", "init_from"])
 @pytest.mark.parametrize(
     "known, told", [(("ann", "bob"), False), (("ann", "eve"), True)]
 )
 def test_a_source_that_heard_the_held_out_speakers_is_told(
-    tmp_path, caplog, monkeypatch, known, told
+    tmp_path, caplog, monkeypatch, key, known, told
 ):
     (tmp_path / "dev.csv").write_text("ID,spk_id,duration_s\na,eve,1\n")
     labels = SimpleNamespace(lab2ind=dict.fromkeys(known))
@@ -129,14 +130,36 @@ def test_a_source_that_heard_the_held_out_speakers_is_told(
     settings = {
         "save_folder": str(tmp_path),
         "trial_list": None,
-        "finetune_from": "package",
+        "finetune_from": None,
+        "init_from": None,
+        "init_noise": 0,
+        "seed": 0,
+        key: "package",
         "speakers": [],
     }
+    monkeypatch.setattr(train, "init_experts", lambda *_, **__: None)
+    monkeypatch.setattr(train, "open_encoder", {"package": source}.get)
+    source = source if key == "finetune_from" else None
     monkeypatch.setattr(train, "start_from", lambda *_: 0)
     hparams = {"checkpointer": checkpointer, "modules": {}}
     with suppress(KeyError):  # there is nothing to fill
         train.start_weights(hparams, settings, source)
     assert ("1 of the speakers that are held out" in caplog.text) is told
+
+
+def test_a_stage_keeps_the_gate_as_hot_as_it_ended(first, corpus, tmp_path):
+    folder = shutil.copytree(first, tmp_path / "training")
+    weights = next((folder / "save/average").glob("CKPT*/embedding_model.ckpt"))
+    state = torch.load(weights)
+    state["gate_temperature"].fill_(0.3)
+    torch.save(state, weights)
+    yaml = Path(train.__file__).with_name("hparams") / "moe_ecapa_small.yaml"
+    given = f"data_folder: {corpus}\nfinetune_from: {folder}\n"
+    _, settings, *_ = train.read_all(str(yaml), given)
+    keys = ("temperature_start", "temperature_end")
+    assert [settings[key] for key in keys] == [0.3, 0.3]
+    _, settings, *_ = train.read_all(str(yaml), given + "temperature_end: 0.1")
+    assert [settings[key] for key in keys] == [0.3, 0.1]
 
 
 def test_a_stage_keeps_the_centres_of_changed_speeds(

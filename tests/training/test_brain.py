@@ -9,7 +9,7 @@ from tiny_brain import loss_of, tiny_batch, tiny_brain
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.aggregate import Routing
 from speechbrain_moe.lobes.losses import balance_loss, z_loss
-from speechbrain_moe.training.brain import temperature_of
+from speechbrain_moe.training.schedules import temperature_of
 
 GUARD = {"skip_nonfinite_grads": True}
 
@@ -265,6 +265,17 @@ def test_many_bad_steps_in_a_row_end_the_training_and_say_why():
         brain.fit_batch(batch)
     with pytest.raises(HyperparameterError, match="3 steps in a row .* lr"):
         brain.fit_batch(bad)
+
+
+def test_with_the_guard_off_speechbrains_own_ends_the_training():
+    brain = tiny_brain(run_opts={"skip_nonfinite_grads": False})
+    brain.nonfinite_count = 0  # as fit begins an epoch
+    brain.init_optimizers()
+    bad = tiny_batch(seed=1)
+    bad.feats[:] = float("nan")
+    with pytest.raises(ValueError, match="not finite"):
+        for _ in range(brain.nonfinite_patience + 2):
+            brain.fit_batch(bad)
 
 
 def test_a_step_draws_the_same_whatever_came_before():

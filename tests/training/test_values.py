@@ -88,13 +88,49 @@ def test_a_teacher_and_its_weight_are_given_together(settings, said):
         check_values({"distill_weight": 0, **settings})
 
 
-@pytest.mark.parametrize("selection", ["soft", "uniform"])
-def test_a_bias_is_refused_where_nothing_is_chosen_by_it(selection):
-    given = {"balance_bias_rate": 0.01, "selection": selection}
-    with pytest.raises(HyperparameterError, match="choose selection top_k"):
-        check_values(given)
-    check_values({**given, "selection": "top_k"})
-    check_values({**given, "balance_bias_rate": 0})
+OF_4 = {"n_experts": 4, "selection": "top_k", "top_k": 1}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"selection": "soft"}, {"selection": "uniform"}, {"top_k": 4}]
+)
+def test_a_bias_is_refused_where_nothing_is_chosen_by_it(changes):
+    given = {**OF_4, "balance_bias_rate": 0.01}
+    with pytest.raises(HyperparameterError, match="choose selection top_k of"):
+        check_values({**given, **changes})
+    check_values(given)
+    check_values({**OF_4, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"top_k": 4},
+        {"n_experts": 1},
+        {"n_experts": 2, "execution": "sparse"},
+        {"n_experts": 1, "selection": "soft"},
+    ],
+)
+def test_dropout_is_refused_where_no_expert_can_be_left_out(changes):
+    given = {**OF_4, "execution": "dense", "expert_dropout": 0.3}
+    with pytest.raises(HyperparameterError, match="none can be left out"):
+        check_values({**given, **changes})
+    check_values(given)
+    check_values({**given, **changes, "expert_dropout": 0})
+
+
+@pytest.mark.parametrize(
+    "changes", [{"selection": "uniform"}, {"n_experts": 1}]
+)
+@pytest.mark.parametrize(
+    "key", ["gate_noise", "temperature_start", "temperature_end"]
+)
+def test_settings_of_a_gate_are_refused_where_there_is_none(changes, key):
+    with pytest.raises(HyperparameterError, match=f"{key} is 0.5 .* no gate"):
+        check_values({**OF_4, **changes, key: 0.5})
+    check_values({**OF_4, key: 0.5})
+    idle = {"gate_noise": 0, "temperature_start": 1, "temperature_end": 1.0}
+    check_values({**OF_4, **changes, **idle})
 
 
 def test_experts_are_not_frozen_where_nothing_else_could_learn():

@@ -27,12 +27,17 @@ from training_lists import (
     find_teacher,
     prepare,
     trial_lists,
-    unheard_speakers,
+)
+from training_warnings import (
+    warn_of_heard,
+    warn_of_more_epochs,
+    warn_of_schedule,
 )
 from verify import say, verify
 
 from speechbrain_moe.checkpoints import count_processes
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.dense_source import open_encoder
 from speechbrain_moe.inference.export import export_package
 from speechbrain_moe.inference.finetune import (
     model_values,
@@ -79,24 +84,17 @@ def read_all(hparams_file, overrides):
     if settings["finetune_from"] is not None:
         source = open_source(settings["finetune_from"])
         keys = [key for key in settings["model"] if key != "n_speakers"]
-        overrides = model_values(source, keys) | overrides
+        found = model_values(source, keys) | temperature_of_source(source)
+        overrides = found | overrides
         settings = read_settings(hparams_file, overrides)
     return hparams_file, settings, overrides, source
 
 
-def warn_of_heard(source, name, settings):
-    """Say so if an encoder was trained on speakers held out or listed."""
-    known = {*source.hparams.label_encoder.lab2ind}
-    heard = sorted(known & unheard_speakers(settings))
-    if heard:
-        logger.warning(
-            "%s was trained on %d of the speakers that are held out or listed "
-            "here, such as %s, if the names mean the same people: their error "
-            "rates flatter",
-            name,
-            len(heard),
-            heard[0],
-        )
+def temperature_of_source(source):
+    """Settings that keep a gate as hot as the source's ended."""
+    ended = source.mods.embedding_model.gate_temperature.item()
+    ended = float(f"{ended:.6g}")  # it was kept in 32 bits
+    return {"temperature_start": ended, "temperature_end": ended}
 
 
 def start_weights(hparams, settings, source):
@@ -129,10 +127,12 @@ def start_weights(hparams, settings, source):
         )
         logger.info("every expert starts from %s", settings["init_from"])
     given = settings["finetune_from"] or settings["init_from"]
-    if isinstance(given, list):
-        given = given[0]  # all are in its space
-    if given is not None:
-        kept = keep_heads(modules, given, settings["speakers"])
+    given = given if isinstance(given, list) else [given]
+    for name in given if source is None else ():
+        if name is not None:
+            warn_of_heard(open_encoder(name), name, settings)
+    if given[0] is not None:  # all are in its space
+        kept = keep_heads(modules, given[0], settings["speakers"])
         logger.info("kept for training: %s", ", ".join(kept) or "nothing")
 
 
@@ -152,14 +152,7 @@ def fit(brain, settings, teacher):
         settings["speakers"],
         f"{settings['save_folder']}/label_encoder.txt",
     )
-    last = settings["margin_epochs"][1]
-    if last > settings["n_epochs"]:
-        logger.warning(
-            "margin_epochs: the whole margin is reached in epoch %d, and "
-            "n_epochs is %d",
-            last,
-            settings["n_epochs"],
-        )
+    warn_of_schedule(settings)
     train, dev = make_train(brain, settings, teacher), make_dev(settings)
     brain.fit(
         brain.hparams.epoch_counter,
@@ -235,6 +228,7 @@ def build(hparams_file, settings, overrides, source, goes_on):
 def run(run_opts, hparams_file, settings, overrides, source):
     """Prepare, train, export and verify."""
     check_same_model(settings)
+    warn_of_more_epochs(settings)
     teacher = find_teacher(settings)
     run_on_main(prepare, args=[settings, teacher])
     settings, overrides = count_data(

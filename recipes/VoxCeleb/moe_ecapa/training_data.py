@@ -8,11 +8,14 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import logging
+
 import torch.distributed as dist
 from live_data import make_live
 from training_lists import find_voices, read_rows, train_lists
 
 from speechbrain_moe.checkpoints import count_processes
+from speechbrain_moe.errors import InputError
 from speechbrain_moe.training.crops import CropMaker
 from speechbrain_moe.training.data import (
     read_table,
@@ -23,6 +26,8 @@ from speechbrain_moe.training.draws import Draws
 from speechbrain_moe.training.shard_index import read_index
 from speechbrain_moe.training.shards import ShardDataset, ShardLoader
 from speechbrain_moe.training.teacher_centre import centred
+
+logger = logging.getLogger(__name__)
 
 
 def make_train(brain, settings, teacher):
@@ -55,6 +60,11 @@ def make_train(brain, settings, teacher):
     if settings["centre_teacher"]:
         teacher = centred(teacher, find_corpora(rows.values(), voices))
     brain.draws = Draws(settings["seed"])
+    paths = [
+        path
+        for row in rows.values()
+        for path in voices.paths(row["path"], row["spk_id"])
+    ]
     make_crop = CropMaker(
         brain.hparams.label_encoder,
         settings["crop_s"],
@@ -62,13 +72,11 @@ def make_train(brain, settings, teacher):
         settings["sample_rate"],
         brain.draws,
         teacher,
-        [
-            path
-            for row in rows.values()
-            for path in voices.paths(row["path"], row["spk_id"])
-        ],
+        paths,
         voices,
     )
+    if teacher is not None:
+        check_known(make_crop.known, paths, settings["teacher_embeddings"])
     if settings["shards"] is None:
         return train_dataset(rows, make_crop)
     dataset = ShardDataset(
@@ -82,6 +90,32 @@ def make_train(brain, settings, teacher):
     loader = ShardLoader(dataset, settings["num_workers"])
     brain.checkpointer.add_recoverable("shards", loader)
     return loader
+
+
+def check_known(known, paths, source):
+    """Say how many files the teacher knows, and refuse one that knows none.
+
+    Arguments
+    ---------
+    known : dict
+        What ``teacher_rows`` found.
+    paths : list of str
+        Every file that is trained on.
+    source : str
+        The teacher's npz, for the error.
+
+    Raises
+    ------
+    InputError
+        If there is nothing that it could teach.
+    """
+    if not known:
+        raise InputError(
+            f"teacher_embeddings {source} has no row of a file that is "
+            f"trained on, such as {paths[0]}: its paths must end as these do, "
+            "<speaker>/<session>/<utterance>.<suffix>"
+        )
+    logger.info("the teacher knows %d of %d files", len(known), len(paths))
 
 
 def find_corpora(rows, voices):
