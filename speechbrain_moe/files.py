@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all.
+"""Files that appear whole or not at all, and those below a folder.
 
 Authors
  * The speechbrain_moe developers 2026
@@ -6,13 +6,17 @@ Authors
 
 import os
 import shutil
+import threading
 from pathlib import Path
+
+from speechbrain_moe.errors import InputError
 
 
 def write_whole(path, content):
     """Write a file aside, then put it in place in one step.
 
-    A crash leaves the file as it was before, or not there.
+    A crash leaves the file as it was before, or not there. Of a link, the
+    file that it leads to is written; one that is there keeps who may read it.
 
     Arguments
     ---------
@@ -22,6 +26,11 @@ def write_whole(path, content):
         Text, written as UTF-8 with plain newlines; or a function that is
         given the path aside and writes there.
 
+    Raises
+    ------
+    InputError
+        If it is a device or a pipe, which nothing may take the place of.
+
     Example
     -------
     >>> path = getfixture("tmp_path") / "new" / "a.txt"
@@ -29,18 +38,104 @@ def write_whole(path, content):
     >>> path.read_text()
     'text'
     """
-    path = Path(path)
+    check_plain(path)
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One name for each process; the suffix stays, writers look at it
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    # One name for each thread; the suffix stays, writers look at it
+    own = f".{os.getpid()}.{threading.get_ident()}."
+    aside = path.with_name(own + path.name)
     try:
         if callable(content):
             content(aside)
         else:
             aside.write_text(content, encoding="utf-8", newline="\n")
+        if path.exists():
+            shutil.copymode(path, aside)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def check_plain(path):
+    """Refuse a place where a file would replace a device or a pipe.
+
+    Arguments
+    ---------
+    path : str or Path
+        Where a file is to be written.
+
+    Raises
+    ------
+    InputError
+        Names it.
+
+    Example
+    -------
+    >>> check_plain(os.devnull)
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.InputError: /dev/null: is a device or a pipe; ...
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(
+            f"{path}: is a device or a pipe; give the name of a file"
+        )
+
+
+def walk_folder(folder, onerror=None):
+    """Every folder below one, and the files in it; links are followed.
+
+    Arguments
+    ---------
+    folder : str or Path
+        Where to begin.
+    onerror : callable, optional
+        Is given the OSError of a folder that cannot be read, which is passed
+        over.
+
+    Yields
+    ------
+    str
+        A folder; none twice by a link to a folder that it stands in.
+    list of str
+        Names of its files.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path") / "a"
+    >>> folder.mkdir()
+    >>> (folder / "again").symlink_to(folder)
+    >>> [names for _, names in walk_folder(folder)]
+    [[]]
+    """
+    for parent, folders, names in os.walk(
+        folder, onerror=onerror, followlinks=True
+    ):
+        folders[:] = [n for n in folders if not leads_back(parent, n)]
+        yield parent, names
+
+
+def leads_back(parent, name):
+    """Whether a folder is a link to one that it stands in: a loop.
+
+    Arguments
+    ---------
+    parent : str or Path
+        Where it stands.
+    name : str
+        Its name there.
+
+    Returns
+    -------
+    bool
+        False for what is no link.
+    """
+    path = os.path.join(parent, name)
+    if not os.path.islink(path):
+        return False
+    real = Path(os.path.realpath(path))
+    return Path(os.path.realpath(parent)).is_relative_to(real)
 
 
 def replace_folder(aside, folder, old):

@@ -8,6 +8,8 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import math
+
 import numpy as np
 
 from speechbrain_moe.app.inputs import (
@@ -150,7 +152,9 @@ def measured(metrics, decision, choice):
             f"{low:.1f} % of pairs of one speaker score below this pair, and "
             f"{high:.1f} % of pairs of two speakers above it."
         )
-    if row.get("miss") is not None:
+    # A package calibrated anew has other thresholds than the list was met by
+    is_met = decision.threshold is not None and row.get("value") is not None
+    if is_met and math.isclose(row["value"], decision.threshold):
         said.append(
             f"This threshold misses {row['miss']:.1f} % of pairs of one "
             f"speaker and takes {row['false_alarm']:.1f} % of pairs of two "

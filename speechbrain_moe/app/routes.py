@@ -23,11 +23,11 @@ from speechbrain_moe.report.routing_page import render
 
 LOW = 160  # pixels
 # A report of 600 files has 32 kB
-MOST_BYTES, MOST_EXPERTS = 5_000_000, 256
+MOST_BYTES, MOST_EXPERTS, MOST_CELLS = 5_000_000, 256, 5_000
 # What facts raise that nobody measured, be they nested without end
 NO_FACTS = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError),
-    *(ArithmeticError, RecursionError),
+    *(ArithmeticError, RecursionError, StopIteration),
 )
 HOW = """\
 The routing report tells, for a list of trials, the load of each expert, which
@@ -128,15 +128,36 @@ def read_report(path):
         if Path(path).stat().st_size > MOST_BYTES:
             raise ValueError("too large")
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
-        sizes = facts["about"]["n_experts"], len(facts["similarity"])
-        if max(sizes) > MOST_EXPERTS:
-            raise ValueError("too many experts")
+        check_size(facts)
         return render(facts)
     except NO_FACTS as e:
         raise InputError(
             f"{path}: no routing report; give the routing.json that "
             "`speechbrain-moe report` writes"
         ) from e
+
+
+def check_size(facts):
+    """Refuse facts whose pictures would fill the memory.
+
+    Arguments
+    ---------
+    facts : dict
+        What routing.json holds.
+
+    Raises
+    ------
+    ValueError
+        Says what there is too much of.
+    """
+    tables = [a["shares"] for a in facts.get("attributes", {}).values()]
+    widths = [len(row) for rows in tables for row in rows]
+    widths += [facts["about"]["n_experts"], len(facts["similarity"])]
+    if max(widths) > MOST_EXPERTS:
+        raise ValueError("too many experts")
+    # Pictures grow in both directions
+    if max(widths) * sum(map(len, tables)) > MOST_CELLS:
+        raise ValueError("too many values")
 
 
 def build_routes(served, report=None):

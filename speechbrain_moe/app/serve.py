@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import getproxies_environment
@@ -186,7 +187,8 @@ def serve(page, gradio, host, port, max_mb):
     print(f"http://{host}:{port} - Ctrl-C ends it", file=sys.stderr)
     if threading.current_thread() is threading.main_thread():
         end_as_by_ctrl_c()
-    page.block_thread()
+    with redirect_stdout(sys.stderr):  # gradio says when it ends
+        page.block_thread()
 
 
 def reach_itself(host):

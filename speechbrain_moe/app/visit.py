@@ -9,8 +9,8 @@ Authors
 """
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.collected import sha256_of
 from speechbrain_moe.inference.decisions import mean_embedding
+from speechbrain_moe.inference.file_hashes import sha256_of
 from speechbrain_moe.inference.gallery import check_name
 from speechbrain_moe.inference.recognition import as_list, voices_to_enrol
 

@@ -96,6 +96,7 @@ def main(arguments=None):
     given = parser.parse_args(arguments)
     try:
         answer = given.run(given)
+        say(answer.said(given.json))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -105,7 +106,6 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
-    say(answer.said(given.json))
     return answer.status
 
 
@@ -122,6 +122,8 @@ def say(text):
     >>> say("Same speaker")
     Same speaker
     """
+    if sys.stdout is None:  # closed by who called
+        return
     encoding = sys.stdout.encoding or "utf-8"
     try:
         # A terminal that lacks a letter of a name is shown its number

@@ -4,16 +4,13 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-from pathlib import Path
-
 from speechbrain_moe.cli.answer import Answer
 from speechbrain_moe.cli.options import (
     add_command,
     add_model,
-    check_out,
     open_model,
 )
-from speechbrain_moe.errors import InputError
+from speechbrain_moe.cli.outputs import check_out
 
 DIARIZE = """\
 diarize meeting.wav
@@ -55,9 +52,7 @@ def diarize(given):
     from speechbrain_moe.inference.diarization import diarize_file, write_rttm
 
     if given.out:
-        check_out(given.out)
-        if Path(given.out).resolve() == Path(given.file).resolve():
-            raise InputError(f"{given.out} is the recording; give another file")
+        check_out(given.out, given.file)
     segments = diarize_file(open_model(given), given.file, given.n_speakers)
     content = {
         "file": given.file,

@@ -8,9 +8,9 @@ from speechbrain_moe.cli.answer import Answer, say_left_out
 from speechbrain_moe.cli.options import (
     add_command,
     add_model,
-    check_out,
     open_model,
 )
+from speechbrain_moe.cli.outputs import check_out
 
 EMBED = """\
 embed a.wav b.wav -o embeddings.npz
@@ -70,7 +70,7 @@ def embed(given):
         forget_parts,
     )
 
-    check_out(given.out)
+    check_out(given.out, *(name.removeprefix("@") for name in given.files))
     paths = list_files(given.files)
     check_target(given.out, paths)
     found = embed_recordings(

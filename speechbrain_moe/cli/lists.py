@@ -10,10 +10,10 @@ from speechbrain_moe.cli.answer import Answer
 from speechbrain_moe.cli.options import (
     add_command,
     add_model,
-    check_out,
     open_model,
     package_folder,
 )
+from speechbrain_moe.cli.outputs import check_out
 from speechbrain_moe.errors import InputError
 
 SCORE = """\
@@ -77,10 +77,18 @@ def score(given):
         Error rates; the scores themselves where no file is asked for.
     """
     from speechbrain_moe.inference.list_embeddings import forget_parts
-    from speechbrain_moe.scoring.pairs import score_lines, write_score_lines
+    from speechbrain_moe.scoring.pairs import (
+        read_pairs,
+        score_lines,
+        write_score_lines,
+    )
 
     out = given.out or f"{Path(given.trials).name}.scores"
-    check_out(out)
+    check_out(out, given.trials)
+    if Path(out).exists():  # is it one of the recordings?
+        trials, _ = read_pairs(given.trials)
+        files = {*trials.enrol, *trials.test}
+        check_out(out, *(Path(given.audio) / file for file in files))
     scored = scored_list(given, open_model(given), out)
     cosines = scored.steps["cosine"]
     content = {"list": given.trials, "n_trials": len(cosines)}
@@ -180,6 +188,7 @@ def calibrate(given):
         The thresholds.
     """
     from speechbrain_moe.inference import recalibration
+    from speechbrain_moe.inference.building import is_package
     from speechbrain_moe.inference.list_embeddings import forget_parts
     from speechbrain_moe.scoring.pairs import read_pairs
 
@@ -195,7 +204,12 @@ def calibrate(given):
         )
     package = None
     if given.out.endswith(".json"):
-        check_out(given.out)
+        check_out(given.out, given.trials)
+        if is_package(Path(given.out).parent):
+            raise InputError(
+                f"{given.out} is within a package, whose files may not change: "
+                "give a folder for a calibrated copy, or another place"
+            )
     else:
         package = package_folder(given)
         recalibration.check_copy(package, given.out)

@@ -8,7 +8,6 @@ Authors
 """
 
 import argparse
-import os
 from pathlib import Path
 
 from speechbrain_moe.errors import InputError, PackageError
@@ -138,36 +137,6 @@ def add_accept(command):
         default=[],
         help="a fault to overlook: %(choices)s; may be given several times",
     )
-
-
-def check_out(path):
-    """Refuse a file that could not be written when the work is done.
-
-    Arguments
-    ---------
-    path : str or Path
-        The file; folders above it that are not there will be made.
-
-    Raises
-    ------
-    InputError
-        If it is a folder, or the nearest one above may not be written to.
-
-    Example
-    -------
-    >>> check_out(getfixture("tmp_path"))
-    Traceback (most recent call last):
-    ...
-    speechbrain_moe.errors.InputError: ...: is a folder; give a file
-    """
-    if Path(path).is_dir():
-        raise InputError(f"{path}: is a folder; give a file")
-    above = next(p for p in Path(path).absolute().parents if p.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise InputError(
-            f"{path}: {above} is no folder that may be written to; give "
-            "another place"
-        )
 
 
 def name_or_number(text):

@@ -9,9 +9,9 @@ from speechbrain_moe.cli.options import (
     add_command,
     add_decision,
     add_model,
-    check_out,
     open_model,
 )
+from speechbrain_moe.cli.outputs import check_out
 
 VERIFY = """\
 verify a.wav b.wav

@@ -52,8 +52,13 @@ def check_device(device):
 
     Arguments
     ---------
-    device : str
+    device : str or torch.device
         Such as cpu or cuda:0.
+
+    Returns
+    -------
+    str
+        The device, as SpeechBrain takes it.
 
     Raises
     ------
@@ -62,7 +67,8 @@ def check_device(device):
 
     Example
     -------
-    >>> check_device("cpu")
+    >>> check_device(torch.device("cpu"))
+    'cpu'
     """
     try:
         torch.empty(0, device=device)
@@ -72,6 +78,7 @@ def check_device(device):
             f"device {device} cannot be used ({reason}); choose cpu, or "
             "cuda:0 on a machine with an NVIDIA GPU"
         ) from error
+    return str(device)
 
 
 def build_encoder(folder, kind=SpeakerRecognition, device="cpu"):

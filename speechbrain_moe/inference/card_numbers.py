@@ -120,10 +120,15 @@ def thresholds_text(measured):
                 *("" if rate is None else f"{rate:.2f}" for rate in rates),
             ]
         )
+    n_speakers = measured.calibration.get("n_speakers")
+    origin = f"{n_speakers} speakers kept out of training"
+    if n_speakers is None:  # as speechbrain-moe calibrate learns
+        origin = "{n_trials} trials of the list `{list}`".format(
+            **measured.calibration
+        )
     return (
         "`calibration.json` turns scores into log-likelihood ratios and holds "
-        f"thresholds, learnt from {measured.calibration['n_speakers']} "
-        "speakers kept out of training; a threshold with too few mistakes "
+        f"thresholds, learnt from {origin}; a threshold with too few mistakes "
         f"behind it is not known.{note if met else ''}\n\n{as_table(rows)}"
     )
 

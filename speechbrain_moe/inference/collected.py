@@ -9,7 +9,6 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-import hashlib
 import json
 import logging
 import re
@@ -20,11 +19,10 @@ from speechbrain.utils.fetching import FetchFrom, fetch, guess_source
 
 from speechbrain_moe import __version__
 from speechbrain_moe.errors import PackageError
+from speechbrain_moe.inference.file_hashes import MANIFEST_FILE, sha256_of
 from speechbrain_moe.inference.hub_errors import hub_errors
 
 logger = logging.getLogger(__name__)
-MANIFEST_FILE = "manifest.json"
-BLOCK = 1 << 20  # bytes read at a time
 # What a file that is no manifest raises, be it nested without end
 DAMAGE = (
     OSError,
@@ -204,30 +202,3 @@ def first_two(version):
     [0, 12]
     """
     return [int(n) for n in re.findall(r"\d+", version)[:2]]
-
-
-def sha256_of(path):
-    """Hash of a file.
-
-    Arguments
-    ---------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    str
-        SHA-256, in hexadecimal.
-
-    Example
-    -------
-    >>> path = getfixture("tmp_path") / "empty"
-    >>> path.touch()
-    >>> sha256_of(path)[:8]
-    'e3b0c442'
-    """
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -13,6 +13,7 @@ Authors
 
 import re
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors.torch import save
@@ -56,7 +57,7 @@ def load_encoder(folder, device="cpu", checkpoint=None, allow_code=False):
     folder : str or Path
         A training's ``output_folder`` (its best checkpoint is taken), or an
         exported package.
-    device : str
+    device : str or torch.device
         Where to put it.
     checkpoint : str, optional
         Of a training, the name of another checkpoint.
@@ -74,7 +75,7 @@ def load_encoder(folder, device="cpu", checkpoint=None, allow_code=False):
     PackageError
         If the folder is neither, or not whole, or its graph would run code.
     """
-    check_device(device)
+    device = check_device(device)
     if is_package(folder):
         check_package(folder, allow_code)
         return build_encoder(folder, device=device)
@@ -116,38 +117,53 @@ def export_package(
     AudioError
         If an example cannot be used.
     """
-    package = Path(package_folder)
-    check_free(package)
+    check_free(Path(package_folder))
     experiment = read_experiment(experiment_folder, allow_code=allow_code)
-    aside = package.with_name(package.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    write_files(experiment, aside)
-    names = copy_examples(examples, aside, experiment.hparams["sample_rate"])
-    write_facts(experiment, experiment_folder, aside, about, names)
-    replace_folder(aside, package, hidden(package))
-    return package
+    sample_rate = experiment.hparams["sample_rate"]
+    with written_aside(package_folder) as aside:
+        names = copy_examples(examples, aside, sample_rate)
+        write_files(experiment, aside)
+        write_facts(experiment, experiment_folder, aside, about, names)
+    return Path(package_folder)
 
 
-def hidden(folder):
-    """Where an older package is while a new one takes its place.
+@contextmanager
+def written_aside(folder):
+    """A new folder, put in the place of another once it is written.
 
     Arguments
     ---------
-    folder : Path
-        The package.
+    folder : str or Path
+        The place; of a link, the folder that it leads to.
 
-    Returns
-    -------
+    Yields
+    ------
     Path
-        Beside it, with a name that nobody gives.
+        An empty folder, hidden beside it; it is removed if an error ends
+        the writing.
 
     Example
     -------
-    >>> hidden(Path("models/mine")).name
-    '.mine.old'
+    >>> folder = getfixture("tmp_path") / "mine"
+    >>> with written_aside(folder) as aside:
+    ...     aside.name
+    '.mine.new'
+    >>> folder.is_dir()
+    True
     """
-    return folder.with_name(f".{folder.name}.old")
+    folder = Path(folder)
+    if folder.is_symlink():
+        folder = folder.resolve()
+    aside, old = (
+        folder.with_name(f".{folder.name}.{what}") for what in ("new", "old")
+    )
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        replace_folder(aside, folder, old)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def check_free(folder):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from speechbrain_moe.errors import AudioError, InputError
+from speechbrain_moe.files import walk_folder
 
 AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au"}
 LISTS = {".txt", ".csv", ".lst"}
@@ -73,10 +74,12 @@ def expand(name):
 def files_below(folder):
     """Audio files of a folder and all folders in it, by name."""
     found = [
-        str(path)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in AUDIO and path.is_file()
+        Path(parent) / name
+        for parent, names in walk_folder(folder)
+        for name in names
+        if Path(name).suffix.lower() in AUDIO
     ]
+    found = [str(path) for path in sorted(found) if path.is_file()]
     if not found:
         raise AudioError(
             f"{folder}: no audio file in it or below it, such as .wav; give "

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.collected import sha256_of
+from speechbrain_moe.inference.file_hashes import sha256_of
 from speechbrain_moe.inference.gallery_changes import (
     add_recordings,
     delete_recordings,
@@ -64,7 +64,7 @@ class Gallery:
     """
 
     def __init__(self, folder):
-        self.file = Path(folder) / GALLERY_FILE
+        self.file = Path(folder).absolute() / GALLERY_FILE
         self._voices = None
 
     def enrol(self, recognition, name, files, replace=False, accept=()):

@@ -16,6 +16,7 @@ import torch
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.extract import MIN_DURATION_S
+from speechbrain_moe.inference.recordings import LOUDEST
 
 MAX_CHANNELS = 8
 SAME_RECORDING = 0.9  # correlation of two channels, but of no two voices
@@ -44,9 +45,9 @@ def checked_wavs(wavs, wav_lens=None, sample_rate=16000):
     ------
     InputError
         If the type or the shape is another, samples or lengths are not
-        finite, lengths are out of range, an utterance is shorter than 0.1 s
-        or constant (digital silence), or two rows given without wav_lens
-        are channels of one recording.
+        finite, samples above 1e6, lengths out of range, an utterance shorter
+        than 0.1 s or constant (digital silence), or two rows given without
+        wav_lens are channels of one recording.
 
     Example
     -------
@@ -61,6 +62,11 @@ def checked_wavs(wavs, wav_lens=None, sample_rate=16000):
     check_shape(wavs)
     if not torch.isfinite(wavs).all():
         raise InputError("wavs hold NaN or Inf; remove or replace them")
+    loudest = wavs.abs().max().item()
+    if loudest > LOUDEST:
+        raise InputError(
+            f"wavs hold samples of {loudest:.3g}, wanted -1 to 1; scale them"
+        )
     if wav_lens is None:
         n_samples = [wavs.shape[1]] * len(wavs)
         check_not_stereo(wavs)

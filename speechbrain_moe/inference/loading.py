@@ -57,7 +57,7 @@ def open_package(
     allow_code : bool
         Whether the graph may name classes and functions of any kind, which
         then run with your rights.
-    device : str
+    device : str or torch.device
         Where to put it.
     kind : type
         The interface: SpeakerRecognition, EncoderClassifier, or a subclass.
@@ -80,7 +80,7 @@ def open_package(
     ...
     speechbrain_moe.errors.PackageError: no/such/folder: there is no such ...
     """
-    check_device(device)
+    device = check_device(device)
     folder = Path(source)
     if folder.is_dir():
         refuse_for_folder(source, revision=revision, savedir=savedir)

@@ -20,11 +20,12 @@ from speechbrain_moe import __version__
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.building import build_encoder
-from speechbrain_moe.inference.collected import (
+from speechbrain_moe.inference.collected import check_version, read_sums
+from speechbrain_moe.inference.file_hashes import (
     MANIFEST_FILE,
-    check_version,
-    read_sums,
-    sha256_of,
+    hash_file,
+    hash_files,
+    names_in,
 )
 from speechbrain_moe.inference.graph_check import check_graph
 from speechbrain_moe.inference.package import HPARAMS_FILE
@@ -64,37 +65,6 @@ class VerifiedPackage(NamedTuple):
     n_weights: int
     package_version: str
     model_version: str
-
-
-def hash_files(folder):
-    """Hash and size of every file of a package.
-
-    Arguments
-    ---------
-    folder : str or Path
-        The package.
-
-    Returns
-    -------
-    dict of dict
-        sha256 and size in bytes, by name relative to the folder, sorted;
-        manifest.json and names that begin with a dot are left out.
-
-    Example
-    -------
-    >>> folder = getfixture("tmp_path")
-    >>> _ = (folder / "a.txt").write_text("text")
-    >>> hash_files(folder)["a.txt"]["size"]
-    4
-    """
-    found = {}
-    for path in sorted(Path(folder).rglob("*")):
-        name = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in name.parts)
-        if path.is_file() and not hidden and str(name) != MANIFEST_FILE:
-            size = path.stat().st_size
-            found[name.as_posix()] = {"sha256": sha256_of(path), "size": size}
-    return found
 
 
 def write_manifest(folder, model_version, config, training):
@@ -216,11 +186,11 @@ def check_files(folder, exactly=True):
         Names the first file that is missing, changed or surplus.
     """
     manifest = read_manifest(folder)
-    wanted, found = manifest["files"], hash_files(folder)
+    wanted = manifest["files"]
     for name, said in wanted.items():
         if exactly or name != CARD_FILE:
-            check_file(folder, name, found.get(name), said)
-    for name in sorted(found.keys() - wanted.keys()) if exactly else ():
+            check_file(folder, name, hash_file(folder, name), said)
+    for name in sorted({*names_in(folder)} - {*wanted}) if exactly else ():
         raise PackageError(
             f"{folder}/{name} is not in {MANIFEST_FILE}: take it away; {SIGN}"
         )

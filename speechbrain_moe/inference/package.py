@@ -234,6 +234,8 @@ class PackagePretrainer(Pretrainer):
 def path_in(source, name):
     """Where a source keeps a loadable, in the Pretrainer's own form.
 
+    A folder may be a savedir, which SpeechBrain has collected files in.
+
     Arguments
     ---------
     source : str, Path or FetchSource
@@ -259,7 +261,10 @@ def path_in(source, name):
     file = file_of(name)
     if isinstance(source, FetchSource):
         return source._replace(path=f"{source.path}/{file}")
+    collected = f"{name}.ckpt"  # in a savedir of SpeechBrain's
     if Path(source).is_dir() and not (Path(source) / file).is_file():
+        if (Path(source) / collected).is_file():
+            return f"{source}/{collected}"
         raise PackageError(
             f"{source} holds no {file}: it is no whole package; "
             "export or fetch it again"

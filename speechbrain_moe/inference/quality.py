@@ -181,9 +181,10 @@ def high_band_db(power, sample_rate):
     Returns
     -------
     float
-        90th percentile over the frames, in dB; 0 without frames.
+        90th percentile over the frames, in dB; 0 without frames, and of
+        audio that has no such band.
     """
-    if not len(power):
+    if not len(power) or sample_rate / 2 <= HIGH_HZ[0]:
         return 0.0
     hz = np.arange(power.shape[1]) * sample_rate / N_FFT
     high, low = (

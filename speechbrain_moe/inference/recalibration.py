@@ -16,8 +16,8 @@ import shutil
 from pathlib import Path
 
 from speechbrain_moe.errors import PackageError
-from speechbrain_moe.files import replace_folder, write_whole
-from speechbrain_moe.inference.export import check_free, hidden
+from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.export import check_free, written_aside
 from speechbrain_moe.inference.learnt import CALIBRATION_FILE
 from speechbrain_moe.inference.manifest import CARD_FILE, sign_package
 from speechbrain_moe.scoring.calibration import fit_calibration
@@ -115,13 +115,12 @@ def copy_calibrated(package, out, content):
     """
     package, out = Path(package), Path(out)
     check_copy(package, out)
-    aside = out.with_name(out.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    shutil.copytree(package, aside, ignore=shutil.ignore_patterns(".*"))
-    write_calibration(aside / CALIBRATION_FILE, content)
-    write_note(aside / CARD_FILE, NOTE.format(**content))
-    sign_package(aside)
-    replace_folder(aside, out, hidden(out))
+    with written_aside(out) as aside:
+        visible = shutil.ignore_patterns(".*")
+        shutil.copytree(package, aside, ignore=visible, dirs_exist_ok=True)
+        write_calibration(aside / CALIBRATION_FILE, content)
+        write_note(aside / CARD_FILE, NOTE.format(**content))
+        sign_package(aside)
 
 
 def check_copy(package, out):

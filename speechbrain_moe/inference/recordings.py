@@ -29,7 +29,7 @@ MAX_CHANNELS = 16  # a window of 255 at 192 kHz would be 6 GB
 MAX_PHASES = 2000  # of a resampling filter; 44.1 to 16 kHz has 160
 CANCELLED = 0.01  # power of the mean over mean power: 20 dB
 LOUDEST = 1e6  # of a sample in floats: 16-bit numbers kept as such pass
-STREAMED = 0x7FFFFF00  # sizes from here on mean that the writer had no idea
+STREAMED = 0x7FFFF000  # sizes from here on mean that the writer had no idea
 UNTOLD = 1 << 62  # frames from here on mean the same, in a FLAC from a pipe
 # What libsndfile's log says of a cut file, and goes on with what there is
 SIZE = re.compile(

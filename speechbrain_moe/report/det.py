@@ -102,12 +102,15 @@ def new_figure(width: float, height: float):
         If matplotlib is missing; the message gives the pip line.
     """
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
             'plots need matplotlib: pip install "speechbrain-moe[plots]"'
         ) from error
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    from speechbrain_moe.report.plain_figure import PlainFigure
+
+    size = {"figsize": (width, height), "dpi": DPI}
+    return PlainFigure(layout="constrained", **size)
 
 
 def _limits(curves):

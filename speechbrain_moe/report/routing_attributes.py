@@ -57,7 +57,7 @@ def read_metadata(path, columns=()) -> pd.DataFrame:
         raise InputError(f"metadata {path}: no such file; correct the path")
     try:
         # None and NA are values like others: of noise, or somebody's name
-        plain = {"keep_default_na": False, "na_values": ["", "NaN"]}
+        plain = {"keep_default_na": False, "na_values": ["", "NaN", "nan"]}
         table = pd.read_csv(path, dtype=str, **plain)
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"metadata {path}: no CSV ({error})") from error

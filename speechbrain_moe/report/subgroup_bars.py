@@ -91,9 +91,16 @@ def _read(table, rate):
     path = Path(table)
     if not path.is_file():
         raise InputError(f"{path}: no such file; run verify.py for one")
-    rows = pd.read_csv(path)
-    wanted = ["column", "group", "n_speakers", "note"]
-    wanted += [rate, f"{rate}_low", f"{rate}_high"]
+    texts, numbers = ("column", "group", "note"), ("", "_low", "_high")
+    numbers = ["n_speakers", *(f"{rate}{end}" for end in numbers)]
+    # None and NA are groups like others
+    rows = pd.read_csv(
+        path,
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        na_values=dict.fromkeys(numbers, [""]),
+    )
+    wanted = [*texts, *numbers]
     lacking = [name for name in wanted if name not in rows]
     if lacking:
         raise InputError(f"{path}: lacks the columns {', '.join(lacking)}")
@@ -119,7 +126,7 @@ def _draw_bar(axes, y, row, rate, factor):
     """Draw one group: bar, interval and number."""
     value = factor * row[rate]
     low, high = (factor * row[f"{rate}_{end}"] for end in ("low", "high"))
-    small = isinstance(row["note"], str) and bool(row["note"])
+    small = bool(row["note"])
     axes.barh(
         y,
         value,

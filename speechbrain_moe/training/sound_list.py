@@ -20,7 +20,7 @@ import soundfile as sf
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_moe.errors import AudioError
-from speechbrain_moe.files import write_whole
+from speechbrain_moe.files import walk_folder, write_whole
 
 logger = get_logger(__name__)
 
@@ -86,7 +86,7 @@ def find_audio(folder, argument):
         )
     found = (
         os.path.join(root, name)
-        for root, _, names in os.walk(Path(folder).resolve(), followlinks=True)
+        for root, names in walk_folder(Path(folder).resolve())
         for name in names
         if Path(name).suffix.lower() in FORMATS
     )

@@ -118,12 +118,19 @@ def test_name_of_a_file_is_no_html(served, recordings, tmp_path):
     assert "<img src=x>" not in page and "&lt;img src=x&gt;" in page
 
 
-def test_measured_rates_are_those_of_the_package(ask):
+def test_measured_rates_are_those_of_the_package(ask, served, recordings):
     page = ask("one", "one")
     assert "Measured on 100 pairs between 5 speakers" in page
     assert "misses 8.0 % of pairs of one speaker" in page
     assert "100.0 % of pairs of one speaker score below this pair" in page
     assert "misses" not in ask("one", "one", "own")
+    metrics = json.loads(json.dumps(served.metrics))
+    row = metrics["steps"]["cosine"]["thresholds"]["eer"]
+    row["value"] = 0.3  # the package has been calibrated anew
+    other = served._replace(metrics=metrics)
+    pair = recordings["one"], recordings["one"]
+    page = compare(other, *pair, "eer", 0.5, 0.5, [])
+    assert "misses" not in page and "score below this pair" in page
 
 
 def test_without_measurements_nothing_is_said_of_them(served, recordings):

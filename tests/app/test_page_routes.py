@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from speechbrain_moe.app.routes import route, show_report
+from speechbrain_moe.app.routes import check_size, route, show_report
 
 
 def test_rows_are_the_weights_of_the_model(served, recordings):
@@ -30,7 +30,7 @@ def test_report_is_shown_in_a_frame_that_runs_nothing(facts, tmp_path):
     path.write_text(json.dumps(facts))
     page = show_report(path)
     assert 'sandbox=""' in page and "EER 12.50 [5.00, 20.00] %" in page
-    assert "<script" not in page
+    assert "&lt;h1" in page and "&lt;script" not in page
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,20 @@ def test_a_report_that_would_fill_the_memory_is_refused(facts, tmp_path):
     assert "routing.json: no routing report" in show_report(path)
     path.write_text(" " * 6_000_000)
     assert "routing.json: no routing report" in show_report(path)
+
+
+@pytest.mark.parametrize(
+    "n_rows, n_experts, said", [(100, 100, "values"), (1, 999, "experts")]
+)
+def test_attributes_whose_picture_would_fill_the_memory_are_refused(
+    facts, n_rows, n_experts, said
+):
+    check_size(facts)
+    shares = [[0.1] * 4] * 40
+    check_size({**facts, "attributes": {"noise": {"shares": shares}}})
+    shares = [[0.1] * n_experts] * n_rows
+    with pytest.raises(ValueError, match=f"too many {said}"):
+        check_size({**facts, "attributes": {"noise": {"shares": shares}}})
 
 
 def test_without_a_report_nothing_is_shown():

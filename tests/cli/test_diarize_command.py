@@ -40,5 +40,5 @@ def test_the_recording_is_not_written_over(experiment, talk, tmp_path, capsys):
     wav.write_bytes(b"sound")
     given = ("diarize", str(wav), "--model", str(experiment))
     assert main([*given, "--out", str(wav)]) == 2
-    assert "is the recording" in capsys.readouterr().err
+    assert "is read here" in capsys.readouterr().err
     assert wav.read_bytes() == b"sound"

@@ -75,3 +75,11 @@ def test_a_batch_of_nothing_is_refused(
     given = ("embed", *files, "-o", tmp_path / "out.npz", *model)
     said = refused(*given, "--batch_size", batch_size)
     assert f"batch_size is {batch_size}; give 1 or more" in said
+
+
+def test_the_list_of_files_is_not_written_over(files, tmp_path, refused):
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join(["path", *files]))
+    said = refused("embed", f"@{path}", "-o", path, "--model", "nowhere")
+    assert "list.csv is read here" in said
+    assert path.read_text().startswith("path")

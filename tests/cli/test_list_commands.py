@@ -1,6 +1,7 @@
 """The subcommands score and calibrate."""
 
 import json
+import os
 
 import pytest
 
@@ -157,3 +158,28 @@ def test_a_copy_that_cannot_be_written_is_refused_before_the_work(
     )
     given = (*given[:3], "--model", "package", "--out", out)
     assert "new folder" in refused("calibrate", *given)
+
+
+@pytest.mark.parametrize("out", ["trials.txt", "audio/a/s/0.wav"])
+def test_scores_are_not_written_over_what_is_read(
+    given, trial_list, refused, out
+):
+    before = (trial_list / out).read_bytes()
+    assert f"{out} is read here" in refused("score", *given, "--out", out)
+    assert (trial_list / out).read_bytes() == before
+
+
+def test_a_calibration_is_not_written_into_a_package(
+    experiment, given, trial_list, said, refused
+):
+    said("export", experiment, "package")
+    out = "package/calibration.json"
+    error = refused("calibrate", *given, "--out", out)
+    assert "package, whose files may not change" in error
+    said("verify-package", "package")
+
+
+def test_a_device_is_not_written_over(given, trial_list, refused):
+    os.mkfifo(trial_list / "pipe")
+    error = refused("score", *given, "--out", "pipe")
+    assert "pipe: is a device or a pipe" in error

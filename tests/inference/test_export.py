@@ -219,7 +219,7 @@ def test_older_package_is_replaced(experiment, package, exported):
 
 
 def test_leftover_of_a_killed_export_is_no_obstacle(experiment, tmp_path):
-    leftover = tmp_path / "package.partial"
+    leftover = tmp_path / ".package.new"
     leftover.mkdir()
     (leftover / "half").touch()
     found = export_package(experiment, tmp_path / "package")

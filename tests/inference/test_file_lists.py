@@ -17,6 +17,13 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_linked_folders_are_searched_too(folder):
+    (folder / "corpus").mkdir()
+    (folder / "corpus/linked").symlink_to(folder / "a")
+    found = ["1.WAV", "2.wav", "deep/3.opus"]
+    assert list_files(["corpus"]) == [f"corpus/linked/{n}" for n in found]
+
+
 @pytest.mark.parametrize(
     "given, found",
     [

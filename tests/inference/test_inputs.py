@@ -90,6 +90,11 @@ def test_samples_that_are_not_finite_are_refused(wavs, bad):
         checked_wavs(wavs)
 
 
+def test_samples_too_large_to_be_sound_are_refused(wavs):
+    with pytest.raises(InputError, match="samples of .*, wanted -1 to 1"):
+        checked_wavs(wavs * 1e19)
+
+
 @pytest.mark.parametrize("bad", [0.0, -0.5, float("nan"), 1.01, 16000])
 def test_lengths_out_of_range_are_refused_by_row(wavs, bad):
     with pytest.raises(InputError, match=r"wav_lens\[1\] is"):

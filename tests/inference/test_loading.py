@@ -9,7 +9,7 @@ from speechbrain.inference.classifiers import EncoderClassifier
 from speechbrain.inference.speaker import SpeakerRecognition
 
 from speechbrain_moe.errors import HyperparameterError, PackageError
-from speechbrain_moe.inference import snapshot
+from speechbrain_moe.inference import file_hashes, snapshot
 from speechbrain_moe.inference.export import export_package, load_encoder
 from speechbrain_moe.inference.loading import open_package
 
@@ -236,6 +236,34 @@ def test_folder_takes_no_argument_of_the_hub(exported, name):
 def test_device_that_is_not_there_is_refused(exported):
     with pytest.raises(HyperparameterError, match="device tpu7 cannot"):
         open_package(exported, device="tpu7")
+
+
+def test_device_may_be_that_of_torch(exported, experiment):
+    device = torch.device("cpu")
+    assert open_package(exported, device=device).device == "cpu"
+    assert load_encoder(experiment, device=device).device == "cpu"
+
+
+def test_files_beside_those_of_the_package_are_not_read(package, monkeypatch):
+    (package / "recording.wav").touch()
+    read, sha256_of = [], file_hashes.sha256_of
+
+    def watched(path):
+        read.append(path.name)
+        return sha256_of(path)
+
+    monkeypatch.setattr(file_hashes, "sha256_of", watched)
+    open_package(package)
+    assert "recording.wav" not in read and len(read) > 3
+
+
+def test_file_that_may_not_be_read_is_refused_by_name(package, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(file_hashes, "sha256_of", refused)
+    with pytest.raises(PackageError, match="cannot be read .Permission denied"):
+        open_package(package)
 
 
 def test_hub_that_cannot_be_reached_is_one_error(monkeypatch):

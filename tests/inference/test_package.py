@@ -144,3 +144,10 @@ def test_pretrainer_reads_each_loadable_from_its_file(module, weights):
     pretrainer.collect_files(str(path.parent))
     pretrainer.load_collected()
     assert module.weight.eq(1).all()
+
+
+def test_a_folder_that_speechbrain_collected_into_is_a_source(tmp_path):
+    with pytest.raises(PackageError, match="holds no classifier.safetensors"):
+        path_in(tmp_path, "classifier")
+    (tmp_path / "classifier.ckpt").touch()
+    assert path_in(tmp_path, "classifier") == f"{tmp_path}/classifier.ckpt"

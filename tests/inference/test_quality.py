@@ -136,3 +136,9 @@ def test_merged_share_of_clipped_samples_is_that_of_the_speech(voices):
 def test_sound_shorter_than_a_frame_can_be_measured():
     found = measure_quality(np.ones(3, dtype=np.float32))
     assert found.duration_s == 3 / 16000 and found.voiced_s == 0
+
+
+def test_sound_at_8_khz_has_no_upper_band_to_be_judged_by(voices):
+    quality = measure_quality(voices(1, 32000)[0, ::2].numpy(), 8000)
+    assert quality.high_db == 0.0 and quality.voiced_s > 0
+    assert "band_limited" not in find_faults(quality)

@@ -11,6 +11,7 @@ from speechbrain_moe.inference.recalibration import (
     check_copy,
     copy_calibrated,
     learn_calibration,
+    write_calibration,
 )
 from speechbrain_moe.inference.shipped import open_recognition
 from speechbrain_moe.scoring.trials import Trials
@@ -49,6 +50,16 @@ def test_a_copy_decides_by_what_was_learnt(package, key, trials, tmp_path):
     # Of the normal distributions drawn from: ln ratio at their middle is 0
     llr = learnt.calibration.apply({"cosine": [0.35, 0.6]})
     assert llr == pytest.approx([0, 0.5 * 0.25 / 0.12**2], abs=0.6)
+
+
+def test_a_training_is_exported_with_what_a_list_taught(
+    experiment, key, trials, tmp_path
+):
+    training = shutil.copytree(experiment, tmp_path / "training")
+    content = learn_calibration(*trials, key, "mine.txt")
+    write_calibration(training / "mine/calibration.json", content)
+    card = (export_package(training, tmp_path / "p") / "README.md").read_text()
+    assert "learnt from 6000 trials of the list `mine.txt`;" in card
 
 
 def test_a_card_that_is_no_text_is_refused_before_anything(package, tmp_path):

@@ -124,13 +124,19 @@ def test_what_follows_the_sound_does_no_harm(tmp_path, read, wav, name):
     assert torch.equal(torch.cat(found), whole)
 
 
+@pytest.mark.parametrize(
+    "riff, data",
+    [(0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFF024, 0x7FFFF000)],
+    ids=["ffmpeg", "SoX"],
+)
 def test_wav_of_a_writer_that_knew_no_size_is_read(
-    tmp_path, read, wav, normalizer
+    tmp_path, read, wav, normalizer, riff, data
 ):
     whole = read(wav)
     path = tmp_path / "a.wav"
     content = bytearray(path.read_bytes())
-    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
+    content[4:8] = riff.to_bytes(4, "little")
+    content[40:44] = data.to_bytes(4, "little")
     path.write_bytes(content)
     found = torch.cat(list(read_windows(path, normalizer)))
     assert torch.equal(found, whole)

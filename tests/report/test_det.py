@@ -102,3 +102,9 @@ def test_without_matplotlib_the_error_gives_the_pip_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"speechbrain-moe\[plots\]"):
         det.plot_det({"dense": curve(2)}, tmp_path / "det.png")
+
+
+def test_names_may_hold_any_mark(tmp_path):
+    name = "up to $5 (_$9)"
+    det.plot_det({name: curve(2)}, tmp_path / "det.png", title=name)
+    assert (tmp_path / "det.png").stat().st_size > 1000

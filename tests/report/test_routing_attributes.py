@@ -120,6 +120,19 @@ def test_bands_hold_as_many_files_each_and_keep_their_order():
     assert means.is_monotonic_increasing
 
 
+def test_infinite_numbers_are_in_the_outer_bands():
+    found = bands([*range(8), np.inf, -np.inf], "dB")
+    assert found[8] == found.cat.categories[-1]
+    assert found[9] == found.cat.categories[0]
+    assert bands([np.inf, np.inf]).nunique() == 1
+
+
+def test_a_few_above_many_alike_are_a_band_of_their_own():
+    found = bands([0.0] * 80 + [*range(1, 21)])
+    assert found.value_counts(sort=False).tolist() == [80, 20]
+    assert found.cat.categories.tolist() == ["under 1.0", "from 1.0"]
+
+
 def test_small_numbers_have_bands_too():
     found = bands(np.arange(100) / 2500)
     assert found.value_counts().between(20, 30).all()

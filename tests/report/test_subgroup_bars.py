@@ -96,3 +96,11 @@ def test_tables_that_will_not_do_are_refused(tmp_path, table):
     table.write_text(HEADER + ROWS.splitlines()[-1])
     with pytest.raises(InputError, match="no group in it has a eer"):
         plot_subgroups(table, picture)
+
+
+def test_groups_called_none_and_01_keep_their_names(drawn, table):
+    rows = "noise,None,15,6,2,11,0.07,0.03,0.10,\nroom,01,15,8,4,12,,,,\n"
+    table.write_text(HEADER + rows)
+    figure = drawn(plot_subgroups, table)
+    names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert names == ["noise: None\n15 speakers", "room: 01\n15 speakers"]

@@ -25,11 +25,11 @@ from training_lists import trial_lists
 from verify import verify
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.collected import sha256_of
 from speechbrain_moe.inference.experiment import (
     find_checkpoint,
     list_checkpoints,
 )
+from speechbrain_moe.inference.file_hashes import sha256_of
 
 HEADER = ("step", "dev EER %", "EER %", "minDCF(0.01)")
 

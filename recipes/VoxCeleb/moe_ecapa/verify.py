@@ -30,9 +30,9 @@ from trial_subgroups import check_columns
 from verify_results import describe, write_chain, write_results
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.collected import sha256_of
 from speechbrain_moe.inference.export import is_package, load_encoder
 from speechbrain_moe.inference.extract import embed_files
+from speechbrain_moe.inference.file_hashes import sha256_of
 from speechbrain_moe.inference.sharded_extraction import share_of_process
 from speechbrain_moe.scoring.speakers import check_labels
 from speechbrain_moe.scoring.trials import (

@@ -27,6 +27,8 @@ from voxceleb_layout import (
 )
 from workers import ask_workers
 
+from speechbrain_moe.files import walk_folder
+
 logger = logging.getLogger(__name__)
 
 CHUNK = 20_000  # files a worker reads: half a second and up, 0.2 s to start
@@ -65,11 +67,9 @@ def list_files(folder):
             f"train_folder: no folder {folder}; give the one with {LAYOUT}"
         )
     files, example = [], None
-    walk = os.walk(folder, onerror=logger.warning, followlinks=True)
     with tqdm(desc="files", unit="", disable=None) as bar:
-        for parent, folders, names in walk:
+        for parent, names in walk_folder(folder, onerror=logger.warning):
             below = Path(parent).relative_to(folder).as_posix() + "/"
-            folders[:] = [n for n in folders if not _leads_back(parent, n)]
             for name in names:
                 path = below.removeprefix("./") + name
                 example = example or path
@@ -79,15 +79,6 @@ def list_files(folder):
     check_layout(folder, files, example)
     files.sort()
     return files
-
-
-def _leads_back(parent, name):
-    """Return whether a folder is a link to one it stands in: a loop."""
-    path = os.path.join(parent, name)
-    if not os.path.islink(path):
-        return False
-    real = Path(os.path.realpath(path))
-    return Path(os.path.realpath(parent)).is_relative_to(real)
 
 
 def _is_audio(name):
