@@ -26,6 +26,7 @@ TICKS = (
     *(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
     *(0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99),
 )
+NO_ROOM = (0.0002, 0.0005)  # for their numbers, side by side
 DPI = 150
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -69,7 +70,8 @@ def plot_det(curves: dict[str, DetCurve], path, title: str | None = None):
     """
     if not curves:
         raise InputError("no curves to plot; give {name: det_curve(...)}")
-    figure = new_figure(6, 6.6)
+    n_lines = title.count("\n") + 1 if title else 0
+    figure = new_figure(6, 6.6 + 0.3 * n_lines)
     axes = figure.add_subplot()
     low, high = _limits(curves.values())
     axes.plot(ndtri([low, high]), ndtri([low, high]), "0.8", linewidth=0.8)
@@ -151,8 +153,10 @@ def _label_axes(axes, low, high):
     """Set range, ticks in % and names of both axes."""
     ticks = [tick for tick in TICKS if low <= tick <= high]
     texts = [f"{100 * tick:g}" for tick in ticks]
-    axes.set_xticks(ndtri(ticks), texts)
     axes.set_yticks(ndtri(ticks), texts)
+    pairs = zip(ticks, texts)
+    texts = ["" if tick in NO_ROOM else text for tick, text in pairs]
+    axes.set_xticks(ndtri(ticks), texts)
     axes.set_xlim(*ndtri([low, high]))
     axes.set_ylim(*ndtri([low, high]))
     axes.set_aspect("equal")
