@@ -100,7 +100,8 @@ def open_stage(hparams_file, overrides=""):
     """The yaml that a later stage builds on, and what it changes of it.
 
     A stage is a yaml file with the key ``stage_of``, the name of another
-    yaml beside it, and nothing but top-level keys of that one.
+    yaml beside it, whole or a stage again, and nothing but top-level keys of
+    the whole one.
 
     Arguments
     ---------
@@ -122,19 +123,21 @@ def open_stage(hparams_file, overrides=""):
     HyperparameterError
         If a file is missing or no yaml.
     """
-    if not Path(hparams_file).is_file():
-        raise HyperparameterError(f"{hparams_file}: no such yaml file")
+    path = Path(hparams_file)
+    if not path.is_file():
+        raise HyperparameterError(f"{path}: no such yaml file")
     overrides = parse(overrides, "the command line") or {}
-    stage = read_yaml(hparams_file)
-    if "stage_of" not in stage:
-        return Path(hparams_file), overrides
-    whole = Path(hparams_file).parent / stage.pop("stage_of")
-    if not whole.is_file():
-        raise HyperparameterError(
-            f"{hparams_file}: stage_of names {whole.name}, which is not "
-            "beside it"
-        )
-    return whole, {**stage, **overrides}
+    seen = {path.name}
+    while "stage_of" in (stage := read_yaml(path)):
+        below = path.with_name(stage.pop("stage_of"))
+        if not below.is_file() or below.name in seen:
+            raise HyperparameterError(
+                f"{path}: stage_of names {below.name}, which is not another "
+                "yaml file beside it"
+            )
+        path, overrides = below, {**stage, **overrides}
+        seen.add(below.name)
+    return path, overrides
 
 
 def read_yaml(path):

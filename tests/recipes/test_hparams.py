@@ -9,6 +9,7 @@ import training_lists
 import verify
 from speechbrain.utils.run_opts import RunOptions
 
+from speechbrain_moe.inference import experiment
 from speechbrain_moe.training import brain as brain_module
 from speechbrain_moe.training import settings as settings_module
 
@@ -22,6 +23,8 @@ READERS = (
     RECIPE / "train.py",
     RECIPE / "speaker_brain.py",
     RECIPE / "training_data.py",
+    RECIPE / "live_data.py",
+    Path(experiment.__file__),
     Path(training_lists.__file__),
     Path(verify.__file__),
     Path(brain_module.__file__),
@@ -49,6 +52,14 @@ def plain_keys(tree):
     return [k for k in tree if is_plain(tree[k]) and k not in named]
 
 
+def everything(path):
+    """Keys and values of a yaml file, be it whole or a stage."""
+    tree = load(path)
+    if "stage_of" not in tree:
+        return tree
+    return {**everything(path.with_name(tree.pop("stage_of"))), **tree}
+
+
 @pytest.fixture(scope="session")
 def reads():
     """Whether a program of the recipe, or SpeechBrain, reads a key."""
@@ -56,7 +67,10 @@ def reads():
     brain_options = RunOptions().as_dict()
 
     def is_read(key):
-        forms = rf"""["']{key}["']|hparams\.{key}\b"""
+        forms = (
+            rf"""(settings|hparams|tree)(\.get\(|\[)["']{key}["']"""
+            rf"""|hparams(\.|, ["']){key}\b"""
+        )
         return key in brain_options or re.search(forms, source) is not None
 
     return is_read
@@ -124,7 +138,7 @@ def test_every_setting_that_programs_read_is_there(path):
 @pytest.mark.parametrize("path", STAGES, ids=lambda path: path.name)
 def test_a_stage_holds_nothing_but_changed_keys_of_its_yaml(path):
     stage = load(path)
-    whole = load(path.parent / stage.pop("stage_of"))
+    whole = everything(path.with_name(stage.pop("stage_of")))
     assert set(stage) <= set(plain_keys(whole)) | {"output_folder"}
     same = [key for key, value in stage.items() if whole[key] == value]
     assert set(same) <= {"n_hard_speakers"}  # off, whatever the first had

@@ -282,9 +282,19 @@ def test_a_placeholder_of_a_stage_is_refused_by_name(stage):
         stage()
 
 
-def test_a_stage_of_no_yaml_is_refused_by_name(tmp_path):
-    (tmp_path / "s.yaml").write_text("stage_of: gone.yaml\n")
-    with pytest.raises(HyperparameterError, match="stage_of names gone.yaml"):
+def test_a_stage_of_a_stage_changes_both(tmp_path):
+    (tmp_path / "whole.yaml").write_text("a: 1\nb: 1\nc: 1\n")
+    (tmp_path / "one.yaml").write_text("stage_of: whole.yaml\na: 2\nb: 2\n")
+    (tmp_path / "two.yaml").write_text("stage_of: one.yaml\nb: 3\n")
+    whole, overrides = open_stage(tmp_path / "two.yaml", "c: 4\n")
+    assert whole.name == "whole.yaml"
+    assert dict(overrides) == {"a": 2, "b": 3, "c": 4}
+
+
+@pytest.mark.parametrize("name", ["gone.yaml", "s.yaml"])
+def test_a_stage_of_no_yaml_is_refused_by_name(tmp_path, name):
+    (tmp_path / "s.yaml").write_text(f"stage_of: {name}\n")
+    with pytest.raises(HyperparameterError, match=f"stage_of names {name}"):
         open_stage(tmp_path / "s.yaml")
 
 
