@@ -22,7 +22,6 @@ from speechbrain.utils.fetching import FetchConfig
 from speechbrain_moe.errors import AudioError, InputError
 from speechbrain_moe.inference.collected import check_collected
 from speechbrain_moe.inference.embedding_shards import encoder_key
-from speechbrain_moe.inference.extract import MIN_DURATION_S
 from speechbrain_moe.inference.inputs import checked_wavs
 from speechbrain_moe.inference.learnt import (
     CALIBRATION_FILE,
@@ -32,6 +31,7 @@ from speechbrain_moe.inference.learnt import (
     read_learnt,
 )
 from speechbrain_moe.inference.recordings import read_windows
+from speechbrain_moe.inference.utterances import MIN_DURATION_S
 
 WEB = ("http://", "https://")
 

@@ -22,7 +22,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from speechbrain_moe.errors import AudioError, InputError, PackageError
-from speechbrain_moe.inference.extract import read_utterance
+from speechbrain_moe.inference.utterances import read_utterance
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
 
 QUALITY = ("duration_s", "magnitude", "entropy", "agreement")

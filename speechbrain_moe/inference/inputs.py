@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.extract import MIN_DURATION_S
 from speechbrain_moe.inference.recordings import LOUDEST
+from speechbrain_moe.inference.utterances import MIN_DURATION_S
 
 MAX_CHANNELS = 8
 SAME_RECORDING = 0.9  # correlation of two channels, but of no two voices

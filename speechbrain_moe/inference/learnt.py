@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from huggingface_hub.errors import EntryNotFoundError
+from scipy.special import expit
 from speechbrain.utils.fetching import FetchFrom, fetch, guess_source
 
 from speechbrain_moe.errors import InputError, PackageError
@@ -260,7 +261,4 @@ def calibrate(score, learnt, prior):
         return None, None
     llr = float(learnt.calibration.apply({"cosine": [score]})[0])
     odds = llr + math.log(prior / (1 - prior))
-    # exp of a negative number alone cannot overflow
-    small = math.exp(-abs(odds))
-    probability = (1.0 if odds >= 0 else small) / (1 + small)
-    return llr, round(probability, 12)
+    return llr, round(float(expit(odds)), 12)

@@ -30,12 +30,12 @@ from speechbrain_moe.errors import (
 )
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.export import load_encoder
-from speechbrain_moe.inference.extract import MIN_DURATION_S
 from speechbrain_moe.inference.onnx_graph import (
     WaveformEncoder,
     mask_of_lengths,
 )
 from speechbrain_moe.inference.onnx_parity import check_parity
+from speechbrain_moe.inference.utterances import MIN_DURATION_S
 from speechbrain_moe.lobes.features import MarkedFbank
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA, PassThrough
 

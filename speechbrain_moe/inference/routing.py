@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.extract import read_utterance
+from speechbrain_moe.inference.utterances import read_utterance
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
 
 MAX_SNR_DB = 60.0  # digital silence between words has no level to measure

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 
 from speechbrain_moe.errors import InputError, PackageError
-from speechbrain_moe.inference.extract import MIN_DURATION_S
 from speechbrain_moe.inference.file_embeddings import run_encoder
 from speechbrain_moe.inference.quality import (
     Quality,
@@ -29,6 +28,7 @@ from speechbrain_moe.inference.quality import (
 )
 from speechbrain_moe.inference.recordings import read_windows
 from speechbrain_moe.inference.routing import weights_of_all
+from speechbrain_moe.inference.utterances import MIN_DURATION_S
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
 
 N_BATCHES = 4  # of windows, held at a time and sorted by length

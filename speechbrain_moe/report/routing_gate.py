@@ -14,6 +14,7 @@ Authors
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import entr
 
 DEAD_LOAD = 0.01
 N_EXAMPLES = 5
@@ -87,9 +88,7 @@ def load_facts(routes, gate_probs) -> dict:
 
 def _entropy(probs):
     """Return entropies over the last axis, in nats."""
-    probs = np.asarray(probs, dtype=np.float64)
-    terms = probs * np.log(np.where(probs > 0, probs, 1.0))
-    return np.maximum(0.0, -terms.sum(-1))
+    return entr(np.asarray(probs, dtype=np.float64)).sum(-1)
 
 
 def margin_facts(gate_probs) -> dict:

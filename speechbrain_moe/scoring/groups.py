@@ -2,7 +2,7 @@
 
  * a trial belongs to the group that both its sides are in, else to
    ``mixed``; where a side has no value it is ``unknown``
- * numbers are cut into named bins first, at given edges or at quantiles
+ * numbers are cut into named bins first, at quantiles
 
 Authors
  * The speechbrain_moe developers 2026
@@ -17,6 +17,7 @@ import numpy as np
 from speechbrain_moe.errors import InputError
 
 MIXED, UNKNOWN = "mixed", "unknown"
+N_BINS = 3
 
 
 def trial_groups(enrol_values, test_values) -> list[str]:
@@ -52,8 +53,8 @@ def trial_groups(enrol_values, test_values) -> list[str]:
     return [_group_of(*pair) for pair in sides]
 
 
-def bin_values(values, edges=None, n_bins: int = 3, unit: str = "") -> list:
-    """Turn numbers into the names of the bins they fall in.
+def bin_values(values, unit: str = "") -> list:
+    """Turn numbers into the names of three bins of about as many values.
 
     For a number per file, a trial's value is the smaller of both sides:
     ``bin_values(np.minimum(enrol, test))``. A bin holds its lower edge and
@@ -63,35 +64,32 @@ def bin_values(values, edges=None, n_bins: int = 3, unit: str = "") -> list:
     ---------
     values : array_like
         Numbers, NaN where unknown, [N].
-    edges : sequence of float, optional
-        Rising, outer ones included (they may be infinite). Default: n_bins
-        bins of about as many values, cut at a hundredth of their range.
-    n_bins : int
-        Bins when no edges are given, >= 1; fewer come out of few values.
     unit : str
         Follows the numbers, for instance "s" or "years".
 
     Returns
     -------
     list of str
-        "1 to 2.5 s" and so on, ``unknown`` for NaN, [N].
+        "1 to 2.5 s" and so on, cut at a hundredth of their range; ``unknown``
+        for NaN, [N]. Few values give fewer bins.
 
     Raises
     ------
     InputError
-        If a value is infinite or outside the edges, edges do not rise or
-        are fewer than two, or n_bins is below 1.
+        If a value is infinite.
 
     Example
     -------
-    >>> bin_values([1.0, 2.5, np.nan], edges=[0, 2.5, 10], unit="s")
-    ['0 to 2.5 s', '2.5 to 10 s', 'unknown']
+    >>> bin_values([1.0, 2.5, 4.0, np.nan], "s")
+    ['1 to 2 s', '2 to 3 s', '3 to 4 s', 'unknown']
     """
     values = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(values)
     if not known.any():
         return [UNKNOWN] * len(values)
-    edges = _checked_edges(values[known], edges, n_bins)
+    if np.isinf(values).any():
+        raise InputError("a value is infinite; give numbers, or NaN if unknown")
+    edges = _quantile_edges(values[known])
     texts = [f"{edge:.6g}" for edge in edges]
     names = [
         f"{low} to {high} {unit}".rstrip()
@@ -119,30 +117,9 @@ def _group_of(enrol, test):
     return enrol if enrol == test else MIXED
 
 
-def _checked_edges(values, edges, n_bins):
-    """Return the edges that hold all values, from quantiles by default."""
-    if np.isinf(values).any():
-        raise InputError("a value is infinite; give numbers, or NaN if unknown")
-    if edges is None:
-        return _quantile_edges(values, n_bins)
-    edges = np.asarray(edges, dtype=np.float64)
-    if len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise InputError(
-            f"edges are {edges.tolist()}; give two or more, rising"
-        )
-    if values.min() < edges[0] or values.max() > edges[-1]:
-        raise InputError(
-            f"values go from {values.min():g} to {values.max():g}, the edges "
-            f"from {edges[0]:g} to {edges[-1]:g}; widen the edges"
-        )
-    return edges
-
-
-def _quantile_edges(values, n_bins):
+def _quantile_edges(values):
     """Return readable edges that cut the values into bins of like size."""
-    if n_bins < 1:
-        raise InputError(f"n_bins is {n_bins}; give 1 or more")
-    cuts = np.quantile(values, np.linspace(0, 1, n_bins + 1))
+    cuts = np.quantile(values, np.linspace(0, 1, N_BINS + 1))
     span = cuts[-1] - cuts[0]
     if span == 0.0:
         return cuts[[0, -1]]

@@ -189,5 +189,5 @@ def test_files_that_a_package_lost_are_deleted_but_not_the_hubs_own():
 
 
 def test_folder_that_is_no_package_is_not_pushed(tmp_path):
-    with pytest.raises(PackageError):
+    with pytest.raises(PackageError, match="manifest.json: no such file"):
         push(tmp_path, "user/voices")

@@ -9,7 +9,7 @@ import torch
 
 from speechbrain_moe.errors import AudioError, PackageError
 from speechbrain_moe.inference.export import load_encoder
-from speechbrain_moe.inference.extract import embed_files
+from speechbrain_moe.inference.file_embeddings import describe_files
 from speechbrain_moe.inference.routing import (
     collect_routing,
     estimate_snr_db,
@@ -44,7 +44,7 @@ def collected(encoder, folder):
 
 
 def test_embeddings_are_those_of_the_encoder(encoder, folder, collected):
-    expected = embed_files(encoder.encode_batch, PATHS, folder)
+    expected = describe_files(encoder, PATHS, folder).embeddings
     np.testing.assert_allclose(collected["embedding"], expected, atol=1e-6)
 
 

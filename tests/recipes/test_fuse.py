@@ -75,8 +75,9 @@ def test_list_that_nothing_was_learnt_for_is_refused(trainings, tmp_path):
 
 
 def test_what_lacks_is_named_with_the_command(trainings, tmp_path, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as stopped:
         main([*trainings, "--out", str(tmp_path / "o"), "--list", "nowhere"])
+    assert stopped.value.code == 2
     said = capsys.readouterr().err
     assert "nowhere/scores.txt: no such file" in said and "verify.py" in said
     with pytest.raises(InputError, match="has no llr; choose --step cosine"):

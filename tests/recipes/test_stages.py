@@ -239,6 +239,7 @@ def test_table_scores_a_list_again_that_was_corrected(first, tmp_path):
 
 
 def test_table_asks_for_the_scoring_steps_that_it_lacks(second, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as stopped:
         main([str(second)])
+    assert stopped.value.code == 2
     assert "run python verify.py" in capsys.readouterr().err

@@ -87,7 +87,7 @@ def test_a_changed_argument_makes_the_csv_again(tmp_path, change):
 
 def test_no_partial_file_is_left(tmp_path, speech):
     small_noises(tmp_path, speech_paths=speech)
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_noises_have_one_rms_and_do_not_clip(tmp_path, speech):

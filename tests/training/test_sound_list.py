@@ -94,7 +94,7 @@ def test_a_failed_run_does_not_count_as_done(tmp_path):
 
 def test_no_partial_file_is_left(tmp_path):
     silence_list(tmp_path)
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_a_dollar_in_the_path_is_refused(tmp_path):

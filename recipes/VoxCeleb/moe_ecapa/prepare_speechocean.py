@@ -15,7 +15,6 @@ Authors
 """
 
 import argparse
-import logging
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +28,6 @@ from tqdm import tqdm
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
-
-logger = logging.getLogger(__name__)
 
 META = Path(__file__).parent / "meta"
 LISTED = ".opus"  # the suffix in the committed lists

@@ -23,9 +23,10 @@ from pathlib import Path
 import pandas as pd
 import ruamel.yaml
 from scoring_data import MEAN_FILE
-from step_metrics import steps_table, with_interval
+from step_metrics import steps_table
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.card_numbers import with_interval
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.paired import paired_bootstrap
 from speechbrain_moe.scoring.speakers import speakers_of

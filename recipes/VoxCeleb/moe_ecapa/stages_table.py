@@ -20,11 +20,12 @@ import sys
 from pathlib import Path
 
 from scoring_data import training_settings
-from step_metrics import STEPS, with_interval
+from step_metrics import STEPS
 from training_lists import trial_lists
 from verify import verify
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.card_numbers import with_interval
 from speechbrain_moe.inference.experiment import (
     find_checkpoint,
     list_checkpoints,

@@ -9,6 +9,7 @@ Authors
 
 import numpy as np
 
+from speechbrain_moe.inference.card_numbers import with_interval
 from speechbrain_moe.scoring.error_rates import measure
 
 STEPS = {
@@ -117,13 +118,3 @@ def steps_table(steps):
         cells = [with_interval(metrics, name) for name in COLUMNS]
         rows.append([STEPS[step], *cells])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-def with_interval(metrics, name):
-    """A number with its interval, such as "6.03 [4.10, 8.20]"; "" if none."""
-    if name not in metrics:
-        return ""
-    digits = 2 if name == "eer" else 3
-    numbers = [metrics[name], *metrics[f"{name}_interval"]]
-    value, low, high = (f"{number:.{digits}f}" for number in numbers)
-    return f"{value} [{low}, {high}]"

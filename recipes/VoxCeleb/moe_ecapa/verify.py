@@ -31,7 +31,7 @@ from verify_results import describe, write_chain, write_results
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.export import is_package, load_encoder
-from speechbrain_moe.inference.extract import embed_files
+from speechbrain_moe.inference.file_embeddings import describe_files
 from speechbrain_moe.inference.file_hashes import sha256_of
 from speechbrain_moe.inference.sharded_extraction import share_of_process
 from speechbrain_moe.scoring.speakers import check_labels
@@ -66,10 +66,8 @@ def score_trials(encoder, trials, audio_folder):
     """
     check_trial_files(trials, audio_folder, "the audio folder")
     paths = sorted({*trials.enrol, *trials.test})
-    embeddings = embed_files(
-        encoder.encode_batch, paths, audio_folder, encoder.hparams.sample_rate
-    )
-    return trial_scores(embeddings, paths, trials)
+    found = describe_files(encoder, paths, audio_folder)
+    return trial_scores(found.embeddings, paths, trials)
 
 
 def verify(

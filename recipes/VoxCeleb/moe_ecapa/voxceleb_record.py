@@ -16,12 +16,12 @@ from pathlib import Path
 from voxceleb_layout import PreparationError
 
 from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.file_hashes import sha256_of
 
 logger = logging.getLogger(__name__)
 
 OUTPUTS = ("train.csv", "dev.csv", "dev_trials.txt", "broken.csv")
 FORMAT = 2  # raise it when the meaning of an output changes
-BLOCK = 2**20  # bytes hashed at a time
 
 
 def preparation_key(arguments, files, trial_lists, metadata):
@@ -84,13 +84,7 @@ def file_hash(path):
     >>> file_hash("nowhere")
     ''
     """
-    if not Path(path).is_file():
-        return ""
-    total = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            total.update(block)
-    return total.hexdigest()
+    return sha256_of(path) if Path(path).is_file() else ""
 
 
 def check_no_training(save_folder):
