@@ -20,7 +20,7 @@ from speechbrain_moe.inference.building import (
     check_device,
     is_package,
 )
-from speechbrain_moe.inference.collected import MANIFEST_FILE, check_version
+from speechbrain_moe.inference.collected import check_version
 from speechbrain_moe.inference.graph_check import check_graph
 from speechbrain_moe.inference.manifest import check_files
 from speechbrain_moe.inference.package import HPARAMS_FILE
@@ -167,8 +167,6 @@ def check_package(folder, allow_code=False):
             f"{folder} is no package: it holds no {HPARAMS_FILE} with an "
             "embedding_model.safetensors beside it; export or fetch it again"
         )
-    # Packages of before there were manifests are still opened
-    if (Path(folder) / MANIFEST_FILE).exists():
-        check_version(check_files(folder, exactly=False), folder)
+    check_version(check_files(folder, exactly=False), folder)
     if not allow_code:
         check_graph(Path(folder) / HPARAMS_FILE)

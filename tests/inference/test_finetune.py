@@ -13,6 +13,7 @@ from speechbrain_moe.inference.finetune import (
     open_source,
     start_from,
 )
+from speechbrain_moe.inference.manifest import sign_package
 from speechbrain_moe.inference.training_graph import read_tree, to_text
 from speechbrain_moe.lobes.classifier import SubcentreClassifier
 
@@ -117,9 +118,9 @@ def test_a_plain_ecapa_is_refused_for_init_from(tmp_path, tiny_expert, voices):
 
 def test_package_that_would_run_code_is_refused(package, tmp_path):
     folder = shutil.copytree(package, tmp_path / "package")
-    (folder / "manifest.json").unlink()
     with open(folder / "hyperparams.yaml", "a", encoding="utf-8") as graph:
         graph.write(f"x: !apply:os.mkdir [{tmp_path / 'mark'}]\n")
+    sign_package(folder)
     with pytest.raises(PackageError, match="!apply:os.mkdir would run code"):
         open_source(folder)
     assert not (tmp_path / "mark").exists()

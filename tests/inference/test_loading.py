@@ -12,6 +12,7 @@ from speechbrain_moe.errors import HyperparameterError, PackageError
 from speechbrain_moe.inference import file_hashes, snapshot
 from speechbrain_moe.inference.export import export_package, load_encoder
 from speechbrain_moe.inference.loading import open_package
+from speechbrain_moe.inference.manifest import sign_package
 
 
 @pytest.fixture(autouse=True)
@@ -36,13 +37,6 @@ def package(exported, tmp_path):
     return shutil.copytree(exported, tmp_path / "package")
 
 
-@pytest.fixture
-def loose(package):
-    """A package of before there were manifests."""
-    (package / "manifest.json").unlink()
-    return package
-
-
 def change_manifest(package, **values):
     path = package / "manifest.json"
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -54,6 +48,7 @@ def change_graph(package, old, new):
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
+    sign_package(package)  # as who made it could
 
 
 @pytest.mark.parametrize("kind", [SpeakerRecognition, EncoderClassifier])
@@ -65,10 +60,10 @@ def test_opened_package_is_what_stock_loads(exported, voices, kind):
     assert torch.equal(found.encode_batch(wavs), wanted.encode_batch(wavs))
 
 
-def test_package_of_before_there_were_manifests_opens(loose, exported, voices):
-    wavs = voices(2)
-    found = open_package(loose).encode_batch(wavs)
-    assert torch.equal(found, open_package(exported).encode_batch(wavs))
+def test_package_without_a_manifest_is_refused(package):
+    (package / "manifest.json").unlink()
+    with pytest.raises(PackageError, match="manifest.json: no such file"):
+        open_package(package)
 
 
 @pytest.mark.parametrize(
@@ -109,13 +104,14 @@ def test_missing_file_is_refused_by_name(package):
         open_package(package)
 
 
-def test_missing_expert_is_refused(loose):
-    path = loose / "embedding_model.safetensors"
+def test_missing_expert_is_refused(package):
+    path = package / "embedding_model.safetensors"
     state = load_file(path)
     kept = {k: v for k, v in state.items() if "experts.3." not in k}
     save_file(kept, path)
+    sign_package(package)
     with pytest.raises(PackageError, match="missing, such as .*experts.3"):
-        open_package(loose)
+        open_package(package)
 
 
 def test_package_of_a_later_version_is_refused_with_the_pip_line(package):
@@ -153,14 +149,14 @@ def test_file_that_the_manifest_does_not_name_is_refused_by_stock(package):
         SpeakerRecognition.from_hparams(source=str(package))
 
 
-def test_load_encoder_runs_no_code_of_a_package_either(loose, tmp_path):
+def test_load_encoder_runs_no_code_of_a_package_either(package, tmp_path):
     mark = tmp_path / "mark"
     code = f"x: !apply:os.mkdir [{mark}]\n"
-    change_graph(loose, "pretrainer:", f"{code}pretrainer:")
+    change_graph(package, "pretrainer:", f"{code}pretrainer:")
     with pytest.raises(PackageError, match="!apply:os.mkdir would run code"):
-        load_encoder(loose)
+        load_encoder(package)
     assert not mark.exists()
-    load_encoder(loose, allow_code=True)
+    load_encoder(package, allow_code=True)
     assert mark.is_dir()
 
 
@@ -170,54 +166,55 @@ def test_card_and_files_that_are_not_loaded_may_be_anything(package, name):
     assert isinstance(open_package(package), SpeakerRecognition)
 
 
-def test_code_in_the_graph_does_not_run_unless_it_is_allowed(loose, tmp_path):
+def test_code_in_the_graph_does_not_run_unless_it_is_allowed(package, tmp_path):
     mark = tmp_path / "mark"
     code = f"x: !apply:os.mkdir [{mark}]\n"
-    change_graph(loose, "pretrainer:", f"{code}pretrainer:")
+    change_graph(package, "pretrainer:", f"{code}pretrainer:")
     with pytest.raises(PackageError, match="!apply:os.mkdir would run code"):
-        open_package(loose)
+        open_package(package)
     assert not mark.exists()
-    open_package(loose, allow_code=True)
+    open_package(package, allow_code=True)
     assert mark.is_dir()
 
 
-def test_module_whose_weights_no_file_fills_is_refused(loose):
+def test_module_whose_weights_no_file_fills_is_refused(package):
     change_graph(
-        loose,
+        package,
         "pretrainer:",
         "  spare: !new:speechbrain_moe.lobes.gate.GatingCNN\n"
         "    n_experts: 2\npretrainer:",
     )
     with pytest.raises(PackageError, match="module spare .* would be random"):
-        open_package(loose)
+        open_package(package)
 
 
 @pytest.mark.parametrize(
     "key", ["conditions: {embedding_model: false}", "paths: {}"]
 )
-def test_pretrainer_that_is_told_to_leave_files_out_is_refused(loose, key):
-    change_graph(loose, "  loadables:", f"  {key}\n  loadables:")
+def test_pretrainer_that_is_told_to_leave_files_out_is_refused(package, key):
+    change_graph(package, "  loadables:", f"  {key}\n  loadables:")
     with pytest.raises(PackageError, match="cannot be built.*TypeError"):
-        open_package(loose)
+        open_package(package)
 
 
-def test_pretrainer_that_does_not_load_strictly_is_refused(loose):
+def test_pretrainer_that_does_not_load_strictly_is_refused(package):
     own = "speechbrain_moe.inference.package.PackagePretrainer"
     stock = "speechbrain.utils.parameter_transfer.Pretrainer"
-    change_graph(loose, own, stock)
+    change_graph(package, own, stock)
     with pytest.raises(PackageError, match="parameter_transfer.Pretrainer wo"):
-        open_package(loose)
+        open_package(package)
     for name in ("embedding_model", "classifier", "label_encoder"):
-        (loose / f"{name}.ckpt").write_bytes(b"")
+        (package / f"{name}.ckpt").write_bytes(b"")
+    sign_package(package)
     with pytest.raises(PackageError, match="cannot be built"):
-        open_package(loose, allow_code=True)
+        open_package(package, allow_code=True)
 
 
 @pytest.mark.parametrize("value", ["null", "[1, 2]", "none-such"])
-def test_value_that_fits_no_class_is_one_error(loose, value):
-    change_graph(loose, "top_k: 2", f"top_k: {value}")
+def test_value_that_fits_no_class_is_one_error(package, value):
+    change_graph(package, "top_k: 2", f"top_k: {value}")
     with pytest.raises(PackageError, match="cannot be built by speechbrain-m"):
-        open_package(loose)
+        open_package(package)
 
 
 @pytest.mark.parametrize("source", ["no/such/folder", "./here", "alone", ""])
