@@ -16,6 +16,7 @@ from claim_statistics import LISTS, eer
 
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.report.det import COLOURS, new_figure, plot_det
+from speechbrain_moe.report.png import save_png
 from speechbrain_moe.scoring.metrics import det_curve
 
 KINDS = ("MoE", "ECAPA")  # of the endpoint's pair
@@ -143,4 +144,4 @@ def label_of_summary(of_lists):
 
 def save(figure, path):
     """Write a PNG, whole or not at all."""
-    write_whole(path, partial(figure.savefig, format="png"))
+    write_whole(path, partial(save_png, figure))

@@ -20,6 +20,7 @@ from scipy.special import ndtri  # scipy.stats.norm.ppf, without scipy.stats
 
 from speechbrain_moe.errors import InputError, MissingPackageError
 from speechbrain_moe.files import write_whole
+from speechbrain_moe.report.png import save_png
 from speechbrain_moe.scoring.metrics import DetCurve, curve_eer
 
 TICKS = (
@@ -82,7 +83,7 @@ def plot_det(curves: dict[str, DetCurve], path, title: str | None = None):
         axes.set_title(title)
     # below the axes: inside, it would hide the curves of weak systems
     figure.legend(loc="outside lower center", ncols=2, handlelength=3.5)
-    write_whole(path, partial(figure.savefig, format="png"))
+    write_whole(path, partial(save_png, figure))
 
 
 def new_figure(width: float, height: float):
@@ -104,15 +105,12 @@ def new_figure(width: float, height: float):
         If matplotlib is missing; the message gives the pip line.
     """
     try:
-        import matplotlib.figure  # noqa: F401
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackageError(
             'plots need matplotlib: pip install "speechbrain-moe[plots]"'
         ) from error
-    from speechbrain_moe.report.plain_figure import PlainFigure
-
-    size = {"figsize": (width, height), "dpi": DPI}
-    return PlainFigure(layout="constrained", **size)
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def _limits(curves):

@@ -22,6 +22,7 @@ import numpy as np
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.report.det import COLOURS, LINES, MARKERS, new_figure
+from speechbrain_moe.report.png import save_png
 
 DEAD_LOAD = 0.01  # the training log counts experts below it as dead
 PAIR = re.compile(r"([\w ]+): ([^,\s]+)")
@@ -121,7 +122,7 @@ def plot_load(log, path, title: str | None = None):
     lower.set_xlabel("epoch")
     if title:
         figure.suptitle(title)
-    write_whole(path, partial(figure.savefig, format="png"))
+    write_whole(path, partial(save_png, figure))
 
 
 def _names(epochs, pattern):

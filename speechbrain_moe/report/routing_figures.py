@@ -11,11 +11,10 @@ Authors
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 
 from speechbrain_moe.report.det import COLOURS, MARKERS, new_figure
+from speechbrain_moe.report.png import png_of
 
 ROW_INCHES = 0.36
 # the two shades of a pair of bars, apart in greyscale
@@ -77,7 +76,7 @@ def draw_load(load: dict) -> bytes:
     axes.set_ylabel("%")
     axes.margins(y=0.15)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_attributes(attributes: dict) -> bytes:
@@ -111,7 +110,7 @@ def draw_attributes(attributes: dict) -> bytes:
         axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
         axes.set_xticks([])
     panels[-1, 0].set_xticks(range(E), expert_names(E))
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_similarity(similarity, n_experts: int) -> bytes:
@@ -136,7 +135,7 @@ def draw_similarity(similarity, n_experts: int) -> bytes:
     low = min(0.0, float(np.min(similarity)))
     draw_cells(axes, np.array(similarity), names, "%.2f", low, 1)
     axes.set_xticks(range(A), names)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_errors(errors: dict, n_experts: int) -> bytes:
@@ -171,7 +170,7 @@ def draw_errors(errors: dict, n_experts: int) -> bytes:
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("EER, %, with its 95 % interval over speakers")
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_map(map_: dict) -> bytes:
@@ -205,7 +204,7 @@ def draw_map(map_: dict) -> bytes:
     axes.set_xticks([])
     axes.set_yticks([])
     figure.legend(loc="outside upper center", ncols=5, frameon=False)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_cells(axes, cells, rows, form, low, high):
@@ -234,10 +233,3 @@ def draw_cells(axes, cells, rows, form, low, high):
         axes.text(x, y, text, ha="center", va="center", color=colour)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0)
-
-
-def _png(figure):
-    """Return a Figure as PNG bytes."""
-    stream = BytesIO()
-    figure.savefig(stream, format="png")
-    return stream.getvalue()

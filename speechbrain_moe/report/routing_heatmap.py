@@ -17,6 +17,7 @@ import numpy as np
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.report.det import new_figure
+from speechbrain_moe.report.png import save_png
 from speechbrain_moe.report.routing_figures import (
     ROW_INCHES,
     draw_cells,
@@ -66,7 +67,7 @@ def plot_routing(probs, groups, path, title: str | None = None):
     draw_cells(axes, 100 * np.array(means), rows, "%.0f", 0, 100)
     axes.set_xticks(range(E), expert_names(E))
     axes.set_title(title or "mean gate probability, %", fontsize=10)
-    write_whole(path, partial(figure.savefig, format="png"))
+    write_whole(path, partial(save_png, figure))
 
 
 def _check(probs, groups):

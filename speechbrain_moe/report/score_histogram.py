@@ -18,6 +18,7 @@ import numpy as np
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.report.det import COLOURS, new_figure
+from speechbrain_moe.report.png import save_png
 
 N_BINS = 60
 CLASSES = (
@@ -88,7 +89,7 @@ def plot_scores(
     axes.set_ylabel("density")
     if title:
         axes.set_title(title)
-    write_whole(path, partial(figure.savefig, format="png"))
+    write_whole(path, partial(save_png, figure))
 
 
 def _checked(labels, scores, threshold, marked):

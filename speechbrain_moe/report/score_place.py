@@ -13,12 +13,11 @@ Authors
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.report.det import new_figure
+from speechbrain_moe.report.png import png_of
 from speechbrain_moe.report.score_histogram import CLASSES
 
 LEFT = -0.3  # scores below are rare; the axis reaches them when one is there
@@ -77,9 +76,7 @@ def draw_place(
     _name_lines(rows[0], score, threshold)
     rows[-1].set_xlim(min(LEFT, (score or 0) - 0.05), 1.0)
     rows[-1].set_xlabel("score (cosine)")
-    picture = BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return png_of(figure)
 
 
 def _draw_counts(axes, counts):

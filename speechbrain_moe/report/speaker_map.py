@@ -19,6 +19,7 @@ import numpy as np
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.report.det import COLOURS, MARKERS, new_figure
+from speechbrain_moe.report.png import save_png
 from speechbrain_moe.report.routing_map import embedding_map
 
 # 6 colours and 7 markers, counted in step, repeat after 42
@@ -75,7 +76,7 @@ def plot_embeddings(
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(title or "t-SNE of embeddings, by cosine")
-    write_whole(path, partial(figure.savefig, format="png"))
+    write_whole(path, partial(save_png, figure))
 
 
 def _check(embeddings, groups):

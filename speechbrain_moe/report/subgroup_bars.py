@@ -19,6 +19,7 @@ import pandas as pd
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.report.det import COLOURS, new_figure
+from speechbrain_moe.report.png import save_png
 
 # key of a rate in the csv -> name on the axis, factor to percent
 RATES = {
@@ -83,7 +84,7 @@ def plot_subgroups(
     if overall is not None:
         axes.axvline(overall, color="black", linestyle="--", linewidth=1)
         axes.set_title(f"dashed: all trials, {overall:.1f} %", fontsize=10)
-    write_whole(path, partial(figure.savefig, format="png"))
+    write_whole(path, partial(save_png, figure))
 
 
 def _read(table, rate):

@@ -10,11 +10,10 @@ Authors
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 
 from speechbrain_moe.report.det import new_figure
+from speechbrain_moe.report.png import png_of
 from speechbrain_moe.report.routing_figures import BAR_COLOURS, expert_names
 
 N_COLUMNS = 800
@@ -56,7 +55,7 @@ def draw_waveform(wav, sample_rate: int) -> bytes:
     axes.set_ylim(-1.02, 1.02)
     axes.set_yticks([-1, 0, 1])
     axes.set_xlabel("s")
-    return _png(figure)
+    return png_of(figure)
 
 
 def outline(wav):
@@ -125,11 +124,4 @@ def draw_experts(weights: dict, n_experts: int) -> bytes:
     axes.set_ylabel("weight, %")
     axes.margins(y=0.15)
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
-    return _png(figure)
-
-
-def _png(figure):
-    """The figure as a PNG."""
-    picture = BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return png_of(figure)

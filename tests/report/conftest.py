@@ -12,7 +12,7 @@ def drawn(monkeypatch, tmp_path):
         figures = []
 
         def keep(path, save):
-            figures.append(save.func.__self__)
+            figures.append(save.args[0])
 
         monkeypatch.setitem(plot.__globals__, "write_whole", keep)
         plot(*given, path=tmp_path / "picture.png", **options)

@@ -25,10 +25,10 @@ def axes(monkeypatch, tmp_path):
     def plot(curves, **options):
         figures = []
         monkeypatch.setattr(
-            det, "write_whole", lambda _, save: figures.append(save.func)
+            det, "write_whole", lambda _, save: figures.append(save.args[0])
         )
         det.plot_det(curves, tmp_path / "det.png", **options)
-        return figures[0].__self__.axes[0]
+        return figures[0].axes[0]
 
     return plot
 
