@@ -99,7 +99,7 @@ def main(args=None):
         for line in table(given.pack, given.dev, given.models, cache):
             print(line, flush=True)
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -222,7 +222,7 @@ def main(args=None):
             print(line, flush=True)
             lines.append(line + "\n")
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     write_whole(cache / "generalisation.md", "".join(lines))
     return 0

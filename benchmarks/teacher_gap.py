@@ -116,7 +116,7 @@ def main(args=None):
         for text in table(given.folder, given.teacher, given.trainings):
             print(text, flush=True)
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -109,33 +109,47 @@ def walk_folder(folder, onerror=None):
     >>> [names for _, names in walk_folder(folder)]
     [[]]
     """
+    walked = {str(folder): [os.path.realpath(folder)]}  # and those above
     for parent, folders, names in os.walk(
         folder, onerror=onerror, followlinks=True
     ):
-        folders[:] = [n for n in folders if not leads_back(parent, n)]
+        above = walked.pop(parent)
+        kept = []
+        for name in folders:
+            path = os.path.join(parent, name)
+            real = os.path.join(above[-1], name)
+            if os.path.islink(path):
+                real = os.path.realpath(path)
+                if leads_back(real, above):
+                    continue
+            walked[path] = [*above, real]
+            kept.append(name)
+        folders[:] = kept
         yield parent, names
 
 
-def leads_back(parent, name):
-    """Whether a folder is a link to one that it stands in: a loop.
+def leads_back(real, above):
+    """Whether a link leads to a folder that it was come to by: a loop.
 
     Arguments
     ---------
-    parent : str or Path
-        Where it stands.
-    name : str
-        Its name there.
+    real : str
+        Where it leads.
+    above : list of str
+        Real paths of the folders that were come through, the last one
+        holding the link.
 
     Returns
     -------
     bool
-        False for what is no link.
+        True for a folder that holds one of them, too.
+
+    Example
+    -------
+    >>> leads_back("/a", ["/a/b"]), leads_back("/a/c", ["/a/b"])
+    (True, False)
     """
-    path = os.path.join(parent, name)
-    if not os.path.islink(path):
-        return False
-    real = Path(os.path.realpath(path))
-    return Path(os.path.realpath(parent)).is_relative_to(real)
+    return any(Path(folder).is_relative_to(real) for folder in above)
 
 
 def replace_folder(aside, folder, old):

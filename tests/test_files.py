@@ -74,6 +74,7 @@ def test_a_walk_follows_links_but_not_in_circles(tmp_path):
     (tmp_path / "disk/a.wav").touch()
     (tmp_path / "speech/one").symlink_to(tmp_path / "disk")
     (tmp_path / "speech/back").symlink_to(tmp_path)
+    (tmp_path / "disk/other").symlink_to(tmp_path / "speech")
     found = [*walk_folder(tmp_path / "speech")]
     assert found == [
         (str(tmp_path / "speech"), []),

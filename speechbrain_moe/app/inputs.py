@@ -8,14 +8,10 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+from speechbrain_moe.inference.card_numbers import AIMS
 from speechbrain_moe.inference.learnt import THRESHOLDS
 
 OWN = "own"
-MEANINGS = {
-    "eer": "as many misses as false alarms",
-    "far1": "1 % false alarms",
-    "far0.1": "0.1 % false alarms",
-}
 
 
 def recording_input(label, elem_id):
@@ -62,7 +58,7 @@ def threshold_choices(learnt):
     for name in THRESHOLDS:
         value = (learnt.thresholds.get(name) or {}).get("value")
         known = "not known" if value is None else f"{value:.4f}"
-        choices.append((f"{MEANINGS[name]} ({known})", name))
+        choices.append((f"{AIMS[name]} ({known})", name))
     return [*choices, ("a cosine of my own", OWN)]
 
 

@@ -23,7 +23,7 @@ from speechbrain_moe.report.routing_page import render
 
 LOW = 160  # pixels
 # A report of 600 files has 32 kB
-MOST_BYTES, MOST_EXPERTS, MOST_CELLS = 5_000_000, 256, 5_000
+MOST_BYTES, MOST_EXPERTS, MOST_CELLS = 5_000_000, 256, 10_000
 # What facts raise that nobody measured, be they nested without end
 NO_FACTS = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError),
@@ -114,7 +114,7 @@ def read_report(path):
     Raises
     ------
     InputError
-        If the file is none, or not whole.
+        If the file is none, not whole, or too large to be shown.
 
     Example
     -------
@@ -130,6 +130,8 @@ def read_report(path):
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
         check_size(facts)
         return render(facts)
+    except InputError as e:
+        raise InputError(f"{path}: {e}") from e
     except NO_FACTS as e:
         raise InputError(
             f"{path}: no routing report; give the routing.json that "
@@ -147,17 +149,22 @@ def check_size(facts):
 
     Raises
     ------
-    ValueError
+    InputError
         Says what there is too much of.
     """
     tables = [a["shares"] for a in facts.get("attributes", {}).values()]
     widths = [len(row) for rows in tables for row in rows]
     widths += [facts["about"]["n_experts"], len(facts["similarity"])]
-    if max(widths) > MOST_EXPERTS:
-        raise ValueError("too many experts")
-    # Pictures grow in both directions
-    if max(widths) * sum(map(len, tables)) > MOST_CELLS:
-        raise ValueError("too many values")
+    n_cells = max(widths) * sum(map(len, tables))
+    for said, n, most in (
+        ("experts", max(widths), MOST_EXPERTS),
+        ("values of attributes times experts", n_cells, MOST_CELLS),
+    ):
+        if n > most:
+            raise InputError(
+                f"{n} {said}, at most {most} are shown here; open the "
+                "routing.html beside it"
+            )
 
 
 def build_routes(served, report=None):

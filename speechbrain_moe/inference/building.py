@@ -78,7 +78,7 @@ def check_device(device):
             f"device {device} cannot be used ({reason}); choose cpu, or "
             "cuda:0 on a machine with an NVIDIA GPU"
         ) from error
-    return str(device)
+    return str(torch.device(device))
 
 
 def build_encoder(folder, kind=SpeakerRecognition, device="cpu"):

@@ -22,7 +22,7 @@ STEPS = {
     "llr": "LLR of AS-norm",
     "llr_quality": "LLR, quality-aware",
 }
-THRESHOLDS = {
+AIMS = {
     "eer": "as many misses as false alarms",
     "far1": "1 % false alarms",
     "far0.1": "0.1 % false alarms",
@@ -115,7 +115,7 @@ def thresholds_text(measured):
         rows.append(
             [
                 f"`{name}`",
-                THRESHOLDS.get(name, ""),
+                AIMS.get(name, ""),
                 "not known" if value is None else f"{value:.4f}",
                 *("" if rate is None else f"{rate:.2f}" for rate in rates),
             ]

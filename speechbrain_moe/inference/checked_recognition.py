@@ -24,12 +24,12 @@ from speechbrain_moe.inference.collected import check_collected
 from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.inference.inputs import checked_wavs
 from speechbrain_moe.inference.learnt import (
-    CALIBRATION_FILE,
     NOTHING_LEARNT,
     fetch_calibration,
     find_threshold,
     read_learnt,
 )
+from speechbrain_moe.inference.measured import CALIBRATION_FILE
 from speechbrain_moe.inference.recordings import read_windows
 from speechbrain_moe.inference.utterances import MIN_DURATION_S
 

@@ -24,11 +24,11 @@ from speechbrain.utils.fetching import FetchFrom, fetch, guess_source
 from speechbrain_moe.errors import InputError, PackageError
 from speechbrain_moe.inference.collected import NO_NETWORK
 from speechbrain_moe.inference.hub_errors import hub_errors
+from speechbrain_moe.inference.measured import CALIBRATION_FILE
 from speechbrain_moe.scoring.calibration import Calibration
 from speechbrain_moe.scoring.thresholds import FALSE_ALARM_RATES
 
 logger = logging.getLogger(__name__)
-CALIBRATION_FILE = "calibration.json"
 THRESHOLDS = ("eer", *FALSE_ALARM_RATES)
 
 

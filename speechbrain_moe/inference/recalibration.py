@@ -18,8 +18,8 @@ from pathlib import Path
 from speechbrain_moe.errors import PackageError
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.export import check_free, written_aside
-from speechbrain_moe.inference.learnt import CALIBRATION_FILE
 from speechbrain_moe.inference.manifest import CARD_FILE, sign_package
+from speechbrain_moe.inference.measured import CALIBRATION_FILE
 from speechbrain_moe.scoring.calibration import fit_calibration
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.thresholds import decision_thresholds

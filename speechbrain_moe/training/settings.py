@@ -127,16 +127,15 @@ def open_stage(hparams_file, overrides=""):
     if not path.is_file():
         raise HyperparameterError(f"{path}: no such yaml file")
     overrides = parse(overrides, "the command line") or {}
-    seen = {path.name}
+    seen = [path]
     while "stage_of" in (stage := read_yaml(path)):
-        below = path.with_name(stage.pop("stage_of"))
-        if not below.is_file() or below.name in seen:
+        below = path.parent / str(stage.pop("stage_of"))
+        if not below.is_file() or any(map(below.samefile, seen)):
             raise HyperparameterError(
-                f"{path}: stage_of names {below.name}, which is not another "
-                "yaml file beside it"
+                f"{path}: stage_of names {below.name}: name another yaml beside"
             )
         path, overrides = below, {**stage, **overrides}
-        seen.add(below.name)
+        seen.append(path)
     return path, overrides
 
 
@@ -226,6 +225,7 @@ def check_same_model(settings):
         for key in settings["model"]
         if key in settings and isinstance(settings[key], plain)
     ]
+    idle = ["top_k"] * (settings.get("selection") in ("soft", "uniform"))
     changed = [
         key
         for key in GIVEN_KEYS
@@ -235,7 +235,7 @@ def check_same_model(settings):
         key
         for key in [*fixed, *SPLIT_KEYS, *HEARD_KEYS, *SCHEDULE_KEYS]
         if key in settings
-        and key not in COUNTED
+        and key not in (*COUNTED, *idle)
         and before.get(key) != settings[key]
     ]
     for key in changed[:1]:

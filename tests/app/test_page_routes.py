@@ -3,6 +3,7 @@ import json
 import pytest
 
 from speechbrain_moe.app.routes import check_size, route, show_report
+from speechbrain_moe.errors import InputError
 
 
 def test_rows_are_the_weights_of_the_model(served, recordings):
@@ -48,13 +49,14 @@ def test_a_report_that_would_fill_the_memory_is_refused(facts, tmp_path):
     path = tmp_path / "routing.json"
     facts["about"]["n_experts"] = 10**9
     path.write_text(json.dumps(facts))
-    assert "routing.json: no routing report" in show_report(path)
+    assert "routing.json: 1000000000 experts, at most" in show_report(path)
     path.write_text(" " * 6_000_000)
     assert "routing.json: no routing report" in show_report(path)
 
 
 @pytest.mark.parametrize(
-    "n_rows, n_experts, said", [(100, 100, "values"), (1, 999, "experts")]
+    "n_rows, n_experts, said",
+    [(200, 100, "times experts"), (1, 999, "experts")],
 )
 def test_attributes_whose_picture_would_fill_the_memory_are_refused(
     facts, n_rows, n_experts, said
@@ -63,7 +65,7 @@ def test_attributes_whose_picture_would_fill_the_memory_are_refused(
     shares = [[0.1] * 4] * 40
     check_size({**facts, "attributes": {"noise": {"shares": shares}}})
     shares = [[0.1] * n_experts] * n_rows
-    with pytest.raises(ValueError, match=f"too many {said}"):
+    with pytest.raises(InputError, match=f"{said}, at most .* are shown here"):
         check_size({**facts, "attributes": {"noise": {"shares": shares}}})
 
 

@@ -68,7 +68,7 @@ def test_bad_values_name_the_key_and_the_mend(
 @pytest.mark.parametrize("name", ["", "dev", "dev/id00", "test/id08"])
 def test_unlabelled_speech_of_held_out_speakers_is_refused(tmp_path, name):
     settings = folders_of(tmp_path)
-    said = f"unlabelled_folder {tmp_path / name} .*: give folders apart"
+    said = f"unlabelled_folder {tmp_path / name}.*: give folders apart"
     with pytest.raises(InputError, match=said):
         prepare({**settings, "unlabelled_folder": tmp_path / name}, None)
     check_apart({**settings, "unlabelled_folder": tmp_path / "more"})
@@ -102,12 +102,20 @@ def test_what_is_no_speaker_may_not_lie_among_the_speakers(
         check_apart({**settings, key: inside})
 
 
+def test_results_may_not_lie_among_what_is_heard(tmp_path):
+    settings = {**folders_of(tmp_path), "output_folder": tmp_path / "rooms/a"}
+    with pytest.raises(InputError, match="output_folder .* would be heard"):
+        check_apart(settings)
+
+
 @pytest.mark.parametrize("key", ["noise_folder", "rir_folder"])
-@pytest.mark.parametrize("name", ["", "test", "test/id08"])
+@pytest.mark.parametrize("name", ["", "test"])
 def test_noises_of_held_out_speakers_are_refused(tmp_path, key, name):
     settings = {**folders_of(tmp_path), key: tmp_path / name}
-    with pytest.raises(InputError, match=f"{key} .* overlap"):
+    with pytest.raises(InputError, match=f"within {key} .* might be heard"):
         check_apart(settings)
+    # Paths of a list may begin above all folders
+    check_apart({**folders_of(tmp_path), "trial_folder": tmp_path})
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,14 @@ import json
 import numpy as np
 import pytest
 from fuse import fuse, main
-from scoring_files import write_scores
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.scoring.pairs import score_lines, write_score_lines
 from speechbrain_moe.scoring.trials import Trials
+
+
+def write_scores(path, trials, steps):
+    write_score_lines(path, score_lines(trials, steps, labelled=True))
 
 
 def made_up(n, prefix, seed):

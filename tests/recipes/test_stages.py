@@ -147,6 +147,18 @@ def test_a_source_that_heard_the_held_out_speakers_is_told(
     assert ("1 of the speakers that are held out" in caplog.text) is told
 
 
+def test_the_sources_model_comes_before_a_stages_own(first, corpus):
+    """The demo is a stage, and has four experts; this source has two."""
+    yaml = Path(train.__file__).with_name("hparams") / "demo.yaml"
+    given = f"data_folder: {corpus}\nfinetune_from: {first}\n"
+    _, settings, *_ = train.read_all(str(yaml), given)
+    assert settings["n_experts"] == 2 and settings["selection"] == "soft"
+    assert settings["n_epochs"] == 16  # which is no key of a model
+    given += "selection: uniform\n"  # as a control
+    _, settings, *_ = train.read_all(str(yaml), given)
+    assert settings["selection"] == "uniform"
+
+
 def test_a_stage_keeps_the_gate_as_hot_as_it_ended(first, corpus, tmp_path):
     folder = shutil.copytree(first, tmp_path / "training")
     weights = next((folder / "save/average").glob("CKPT*/embedding_model.ckpt"))
@@ -160,6 +172,8 @@ def test_a_stage_keeps_the_gate_as_hot_as_it_ended(first, corpus, tmp_path):
     assert [settings[key] for key in keys] == [0.3, 0.3]
     _, settings, *_ = train.read_all(str(yaml), given + "temperature_end: 0.1")
     assert [settings[key] for key in keys] == [0.3, 0.1]
+    _, settings, *_ = train.read_all(str(yaml), given + "selection: uniform")
+    assert [settings[key] for key in keys] == [1.0, 1.0]  # there is no gate
 
 
 def test_a_stage_keeps_the_centres_of_changed_speeds(

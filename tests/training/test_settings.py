@@ -232,6 +232,7 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
     check_same_model(settings)
     with pytest.raises(HyperparameterError, match="with top_k 2, now it is 1"):
         check_same_model({**settings, "top_k": 1})
+    check_same_model({**settings, "top_k": 1, "selection": "soft"})
     with pytest.raises(HyperparameterError, match="n_voices 0, now it is 3"):
         check_same_model({**settings, "n_voices": 3})
     with pytest.raises(HyperparameterError, match="centre_teacher False, now"):

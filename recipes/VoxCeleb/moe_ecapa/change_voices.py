@@ -208,7 +208,7 @@ def main(args=None):
         keep_drawn_by(target, folder, "speaker" if given.speakers else "file")
         keep_bent(target, folder, given.voices, given.bend)
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     broken = make(files, target, given.bend, given.workers)
     for line in broken:

@@ -18,12 +18,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scoring_chain import P_TARGET
 from scoring_files import DEV_SCORES, read_scores
 from step_metrics import STEPS, measure_steps, steps_table
 from verify_results import write_results
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.recalibration import P_TARGET
 from speechbrain_moe.scoring.calibration import fit_calibration
 from speechbrain_moe.scoring.trials import Trials
 

@@ -278,7 +278,7 @@ def main(argv=None):
     try:
         sharded = make_shards(**vars(args))
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(
         f"{sharded.n_written} shards written, {sharded.n_kept} kept, "

@@ -194,7 +194,7 @@ def main(argv=None):
     try:
         rebuilt = prepare_speechocean(**vars(args))
     except CorpusError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(
         f"{rebuilt.n_written} files written, {rebuilt.n_kept} kept; "

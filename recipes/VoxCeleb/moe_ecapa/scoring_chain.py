@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.recalibration import P_TARGET
 from speechbrain_moe.scoring.as_norm import as_norm_trials
 from speechbrain_moe.scoring.calibration import (
     fit_calibration,
@@ -26,7 +27,6 @@ from speechbrain_moe.scoring.thresholds import decision_thresholds
 from speechbrain_moe.scoring.trials import trial_scores
 
 logger = logging.getLogger(__name__)
-P_TARGET = 0.05  # prior that the calibrations care for most
 
 
 class Cohort(NamedTuple):

@@ -25,28 +25,8 @@ from speechbrain_moe.scoring.calibration import Calibration
 DEV_SCORES = "dev_scores.txt"  # beside scores.txt
 
 
-def write_scores(path, trials, steps):
-    """Write a line for each trial: label, enrol, test, then its scores.
-
-    Arguments
-    ---------
-    path : Path
-        File to write; a comment in its first line names several scores.
-    trials : Trials
-        What was compared.
-    steps : dict of np.ndarray
-        Scores by name.
-    """
-    lines = [f"# label enrol test {' '.join(steps)}\n"] * (len(steps) > 1)
-    rows = zip(trials.labels, trials.enrol, trials.test, *steps.values())
-    for label, enrol, test, *scores in rows:
-        numbers = " ".join(f"{score:.6f}" for score in scores)
-        lines.append(f"{label} {enrol} {test} {numbers}\n")
-    write_whole(path, "".join(lines))
-
-
 def read_scores(path):
-    """Read what ``write_scores`` wrote of several scores.
+    """Read what verify.py wrote of several scores.
 
     Arguments
     ---------

@@ -245,7 +245,7 @@ def main(args=None):
     try:
         teach(given.weights, given.out, given.folders)
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

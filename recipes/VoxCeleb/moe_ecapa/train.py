@@ -55,6 +55,7 @@ from speechbrain_moe.training.settings import (
     check_same_model,
     count_data,
     open_stage,
+    parse,
     read_settings,
 )
 from speechbrain_moe.training.values import check_values
@@ -78,15 +79,19 @@ def read_all(hparams_file, overrides):
     tuple
         Path, dict, dict, and EncoderClassifier or None.
     """
+    given = parse(overrides, "the command line") or {}
     hparams_file, overrides = open_stage(hparams_file, overrides)
     settings = read_settings(hparams_file, overrides)
     source = None
     if settings["finetune_from"] is not None:
         source = open_source(settings["finetune_from"])
         keys = [key for key in settings["model"] if key != "n_speakers"]
-        found = model_values(source, keys) | temperature_of_source(source)
-        overrides = found | overrides
+        # A stage's own model gives way to that of the source
+        overrides = overrides | model_values(source, keys) | given
         settings = read_settings(hparams_file, overrides)
+        if settings["selection"] != "uniform" and settings["n_experts"] > 1:
+            overrides = temperature_of_source(source) | overrides
+            settings = read_settings(hparams_file, overrides)
     return hparams_file, settings, overrides, source
 
 
@@ -228,7 +233,8 @@ def build(hparams_file, settings, overrides, source, goes_on):
 def run(run_opts, hparams_file, settings, overrides, source):
     """Prepare, train, export and verify."""
     check_same_model(settings)
-    warn_of_more_epochs(settings)
+    if not run_opts.test_only:
+        warn_of_more_epochs(settings)
     teacher = find_teacher(settings)
     run_on_main(prepare, args=[settings, teacher])
     settings, overrides = count_data(

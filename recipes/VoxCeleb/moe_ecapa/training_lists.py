@@ -30,8 +30,21 @@ from speechbrain_moe.training.rooms import prepare_rooms
 from speechbrain_moe.training.teacher import read_teacher
 from speechbrain_moe.training.unlabelled import list_unlabelled
 
+SPEAKERS = ("train_folder", "trial_folder")
 # What holds sounds that are nobody's, as far as a training knows
 OF_NOBODY = ("unlabelled_folder", "noise_folder", "rir_folder")
+OTHERS = (*OF_NOBODY, "voices_folder", "output_folder")
+IS_SPEAKER = "all of whose folders are taken for speakers"
+IS_HEARD = "so speakers who are held out might be heard"
+NOT_WITHIN = [
+    *((key, "train_folder", IS_SPEAKER) for key in OTHERS),
+    *((key, other, IS_HEARD) for key in SPEAKERS for other in OF_NOBODY),
+    ("unlabelled_folder", "trial_folder", IS_HEARD),
+    *(
+        ("output_folder", key, "so what is written would be heard")
+        for key in OF_NOBODY
+    ),
+]
 
 
 def trial_lists(settings):
@@ -154,28 +167,23 @@ def check_apart(settings):
     ------
     InputError
         If noises, rooms, unlabelled speech, changed voices or the results
-        lie within train_folder; or it, or trial_folder, lies within the
-        noises, rooms or unlabelled speech.
+        lie within train_folder; the results within noises, rooms or
+        unlabelled speech; one of those holds train_folder or trial_folder;
+        or unlabelled speech lies within trial_folder.
     """
-    speakers = settings["train_folder"], settings["trial_folder"]
-    speakers = [Path(folder).resolve() for folder in filter(None, speakers)]
-    for key in (*OF_NOBODY, "voices_folder", "output_folder"):
-        if settings[key] is None:
-            continue
-        folder = Path(settings[key]).resolve()
-        if folder.is_relative_to(speakers[0]):
+    folders = {
+        key: Path(settings[key]).resolve()
+        for key in (*SPEAKERS, *OTHERS)
+        if settings[key] is not None
+    }
+    for inner, outer, why in NOT_WITHIN:
+        if {inner, outer} <= {*folders} and folders[inner].is_relative_to(
+            folders[outer]
+        ):
             raise InputError(
-                f"{key} {folder} is within train_folder {speakers[0]}, all of "
-                "whose folders are taken for speakers: give folders apart"
+                f"{inner} {folders[inner]} is within {outer} {folders[outer]}, "
+                f"{why}: give folders apart"
             )
-        if key not in OF_NOBODY:
-            continue
-        for other in speakers:
-            if folder.is_relative_to(other) or other.is_relative_to(folder):
-                raise InputError(
-                    f"{key} {folder} and {other} overlap, so speakers who "
-                    "are held out might be heard: give folders apart"
-                )
 
 
 def check_unheard(trials, path, save_folder):

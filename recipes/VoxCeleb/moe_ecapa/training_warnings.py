@@ -56,7 +56,8 @@ def warn_of_schedule(settings):
             last,
             n_epochs,
         )
-    n_warmup, n_steps = settings["n_warmup_steps"], settings["steps_per_epoch"]
+    n_warmup = settings.get("n_warmup_steps", 0)  # of the yaml's scheduler
+    n_steps = settings["steps_per_epoch"]
     if n_warmup >= n_epochs * n_steps:
         logger.warning(
             "n_warmup_steps is %d, and the training has %d steps: the learning "
@@ -76,13 +77,15 @@ def warn_of_more_epochs(settings):
         there is one.
     """
     path = Path(settings["output_folder"]) / "hyperparams.yaml"
-    if not path.is_file():
+    has_begun = any(Path(settings["save_folder"]).glob("CKPT+*"))
+    if not has_begun or not path.is_file():
         return
-    before, n_epochs = read_yaml(path).get("n_epochs"), settings["n_epochs"]
-    if before != n_epochs:
+    n_epochs = settings["n_epochs"]
+    before = read_yaml(path).get("n_epochs", n_epochs)
+    if n_epochs > before:
         logger.warning(
-            "n_epochs was %s and is %d: the learning rate goes on falling as "
-            "it did for %s; for one that begins anew, give this folder as "
+            "n_epochs was %d and is %d: the learning rate goes on falling as "
+            "it did for %d; for one that begins anew, give this folder as "
             "finetune_from and another output_folder",
             before,
             n_epochs,

@@ -7,8 +7,8 @@
 
  * cosine, AS-norm by speakers trained on, log-likelihood ratio calibrated
    on dev speakers; error rates of each step with intervals over speakers
- * writes scores.txt, metrics.json, calibration.json, subgroups.csv, .md and
-   det.png, each whole or not at all
+ * writes scores.txt, dev_scores.txt, metrics.json, calibration.json,
+   subgroups.csv, .md and det.png, each whole or not at all
  * embeddings are kept, so a second call is quick; torchrun splits them
  * of a training, the average of the last checkpoints is taken; without one,
    the checkpoint with the lowest dev EER

@@ -16,7 +16,7 @@ import subprocess
 from pathlib import Path
 
 import torch
-from scoring_files import DEV_SCORES, write_learnt, write_scores
+from scoring_files import DEV_SCORES, write_learnt
 from step_metrics import STEPS, measure_steps
 from trial_subgroups import file_values, subgroup_tables, write_subgroups
 
@@ -27,6 +27,7 @@ from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.report.det import plot_det
 from speechbrain_moe.scoring.histogram import count_scores
 from speechbrain_moe.scoring.metrics import det_curve
+from speechbrain_moe.scoring.pairs import score_lines, write_score_lines
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ def write_results(out_folder, trials, steps, metrics):
     metrics : dict
         What to put into metrics.json.
     """
-    write_scores(out_folder / "scores.txt", trials, steps)
+    lines = score_lines(trials, steps, labelled=True)
+    write_score_lines(out_folder / "scores.txt", lines)
     text = json.dumps(metrics, indent=2) + "\n"
     write_whole(out_folder / "metrics.json", text)
     curves = {
@@ -87,7 +89,8 @@ def write_chain(out_folder, trials, scored, metadata=None, columns=()):
     if scored.dev is None:  # what an earlier call learnt from is gone
         (out_folder / DEV_SCORES).unlink(missing_ok=True)
     else:
-        write_scores(out_folder / DEV_SCORES, *scored.dev)
+        lines = score_lines(*scored.dev, labelled=True)
+        write_score_lines(out_folder / DEV_SCORES, lines)
     thresholds = scored.learnt.thresholds
     steps = measure_steps(trials, scored.steps, thresholds)
     last = [*steps][-1]

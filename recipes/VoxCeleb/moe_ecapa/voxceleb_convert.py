@@ -163,7 +163,7 @@ def main(argv=None):
     try:
         done = convert_folder(audio_format=given.pop("format"), **given)
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(json.dumps(done._asdict(), default=str, indent=1))
     return 0

@@ -286,7 +286,7 @@ def main(argv=None):
     try:
         result = prepare_voxceleb(**vars(parser.parse_args(argv)))
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(json.dumps(result._asdict(), default=str, indent=1))
     return 0
