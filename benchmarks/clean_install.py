@@ -17,6 +17,7 @@ Authors
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,8 @@ print(json.dumps({
 
 def install(folder):
     """Python of a new environment with the wheel in it."""
+    # Or modules that were deleted since would be in the wheel
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)
     run = {"check": True, "stdout": subprocess.DEVNULL}
     pip = [sys.executable, "-m", "pip"]
     wheel = [*pip, "wheel", "--no-deps", "--wheel-dir", folder, str(ROOT)]

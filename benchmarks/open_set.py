@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.file_lists import files_below
 from speechbrain_moe.inference.identification import raise_threshold
 from speechbrain_moe.inference.shipped import open_recognition
 
@@ -32,7 +33,7 @@ def embed_speakers(recognition, folder):
     """Embeddings [speakers, N_FILES, D] of each speaker's first files."""
     found = []
     for speaker in tqdm(sorted(Path(folder).iterdir()), disable=None):
-        files = sorted(speaker.rglob("*.opus"))[:N_FILES]
+        files = files_below(speaker)[:N_FILES]
         found.append(recognition.encode_files(files))
     return np.stack(found)
 

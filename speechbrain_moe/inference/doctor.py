@@ -92,17 +92,34 @@ def missing_of_extras():
     dict of list of str
         By extra; an empty list is an extra that is installed.
     """
-    return {
-        extra: [
-            str(wanted.name)
-            for wanted in requirements()
-            if wanted.marker is not None
-            and wanted.name != NAME
-            and wanted.marker.evaluate({"extra": extra})
-            and not is_met(wanted)
-        ]
-        for extra in extras()
-    }
+    return {extra: sorted(missing_of({extra})) for extra in extras()}
+
+
+def missing_of(names):
+    """What extras lack here, with those that they are made of.
+
+    Arguments
+    ---------
+    names : set of str
+        The extras.
+
+    Returns
+    -------
+    set of str
+        Names of packages.
+    """
+    missing = set()
+    for wanted in requirements():
+        marker = wanted.marker
+        if marker is None or not any(
+            marker.evaluate({"extra": name}) for name in names
+        ):
+            continue
+        if wanted.name == NAME:
+            missing |= missing_of(wanted.extras)
+        elif not is_met(wanted):
+            missing.add(wanted.name)
+    return missing
 
 
 def requirements():

@@ -58,7 +58,8 @@ def push(
     repo_id : str
         As user/name; made if need be.
     private : bool
-        Of a repository that is made; one that exists keeps its own, and a
+        Of a repository that is made, where False leaves it to the account's
+        or organisation's default; one that exists keeps its own, and a
         public one is refused where True.
     message : str
         Of the commit.
@@ -83,7 +84,7 @@ def push(
     files = [*verify_package(folder).files, MANIFEST_FILE]
     api = HfApi(token=token)
     with hub_errors(repo_id):
-        api.create_repo(repo_id, private=private, exist_ok=True)
+        api.create_repo(repo_id, private=private or None, exist_ok=True)
         info = api.model_info(repo_id)
         if private and not info.private:
             raise PackageError(

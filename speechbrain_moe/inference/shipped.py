@@ -51,7 +51,8 @@ def shipped_package(name=SHIPPED):
     for place in PLACES:
         if is_package(place / name):
             return place / name
-    there = sorted(path.name for place in PLACES for path in place.glob("*/"))
+    found = (path for place in PLACES for path in place.glob("*"))
+    there = sorted(path.name for path in found if is_package(path))
     raise PackageError(
         f"{name}: no such folder, and no weights of that name came with the "
         f"package (there are: {', '.join(there) or 'none'}); give a folder, "

@@ -18,7 +18,7 @@ import shutil
 from json import JSONDecodeError
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
 from speechbrain_moe.errors import PackageError
@@ -93,8 +93,12 @@ def can_ask(repo_id, revision, token):
     PackageError
         If the revision is no package: nothing of it is downloaded then.
     """
-    if re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-        return True  # nothing to ask: it may well be in the cache
+    is_commit = re.fullmatch(r"[0-9a-f]{40}", revision or "")
+    place = is_commit and try_to_load_from_cache(
+        repo_id, HPARAMS_FILE, revision=revision
+    )
+    if isinstance(place, str):
+        return True  # nothing to ask: it is in the cache
     try:
         info = HfApi(token=token).model_info(repo_id, revision=revision)
     except HfHubHTTPError as error:

@@ -36,7 +36,7 @@ def find_speakers(embeddings, n_speakers=None, max_distance=MAX_DISTANCE):
         How many there are; by default that is found.
     max_distance : float
         Mean of 1 - cos up to which two groups are of one speaker; has no
-        effect where n_speakers is given and N is below 2000.
+        effect where n_speakers is given.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def find_speakers(embeddings, n_speakers=None, max_distance=MAX_DISTANCE):
     """
     check_settings(n_speakers, max_distance)
     embeddings = np.asarray(embeddings, dtype=np.float64)
-    means, counts = condense(embeddings, max_distance)
+    means, counts = condense(embeddings, n_speakers, max_distance)
     if n_speakers is None:
         labels = flat(tree_of(means), max_distance)
         groups = large_groups(labels, counts, least_count(counts))
@@ -101,15 +101,16 @@ def check_settings(n_speakers, max_distance):
         )
 
 
-def condense(embeddings, max_distance):
+def condense(embeddings, n_speakers, max_distance):
     """Embeddings as they are, or groups of them where there are many.
 
     Arguments
     ---------
     embeddings : np.ndarray
         Rows of length 1, [N, D].
-    max_distance : float
-        As for ``find_speakers``.
+    n_speakers, max_distance
+        As for ``find_speakers``. Where speakers are counted, groups are as
+        fine as memory allows: voices that are alike must not be one yet.
 
     Returns
     -------
@@ -122,8 +123,14 @@ def condense(embeddings, max_distance):
     if len(embeddings) <= BLOCK:
         return embeddings, np.ones(len(embeddings))
     means, counts = [], []
-    for block in np.array_split(embeddings, -(-len(embeddings) // BLOCK)):
-        labels = flat(tree_of(block), max_distance)
+    n_blocks = -(-len(embeddings) // BLOCK)
+    for block in np.array_split(embeddings, n_blocks):
+        tree = tree_of(block)
+        if n_speakers is None:
+            labels = flat(tree, max_distance)
+        else:
+            most = max(2 * n_speakers, BLOCK // n_blocks)
+            labels = fcluster(tree, most, "maxclust")
         for label in np.unique(labels):
             means.append(block[labels == label].mean(0))
             counts.append(np.count_nonzero(labels == label))

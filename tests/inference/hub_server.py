@@ -91,6 +91,8 @@ def create(request):
     answer = {"url": f"{request.base}/{name}", "id": name, "name": name}
     if name in request.state.repositories:
         return {**answer, "error": "You already created this model"}, 409
+    if given.get("visibility") == "public":
+        raise RefusalError(403, "", "This organization is private by default.")
     private = given.get("private") or given.get("visibility") == "private"
     request.state.repositories[name] = Repository(bool(private))
     return answer, 200

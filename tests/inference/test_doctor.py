@@ -19,7 +19,7 @@ def test_a_version_out_of_range_is_a_problem_with_its_mend(monkeypatch):
     assert "none installed" in problems[1]
 
 
-def test_an_extra_lacks_what_is_not_installed(monkeypatch):
+def test_an_extra_lacks_what_it_and_its_parts_are_made_of(monkeypatch):
     wanted(
         monkeypatch,
         "numpy>=1",
@@ -27,5 +27,5 @@ def test_an_extra_lacks_what_is_not_installed(monkeypatch):
         'scipy>=1; extra == "page"',
         'speechbrain-moe[page]; extra == "all"',
     )
-    missing = {"page": ["nowhere-at-all"], "all": []}
+    missing = {"page": ["nowhere-at-all"], "all": ["nowhere-at-all"]}
     assert doctor.missing_of_extras() == missing

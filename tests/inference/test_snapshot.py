@@ -148,8 +148,20 @@ def test_repository_of_another_kind_is_refused_undownloaded(hub, monkeypatch):
 
     monkeypatch.setattr(snapshot, "snapshot_download", download)
     hub(ModelInfo(id="user/llm", siblings=[{"rfilename": "weights.bin"}]))
-    with pytest.raises(PackageError, match="user/llm is no package, it holds"):
-        fetch_snapshot("user/llm")
+    for revision in (None, "0" * 40):
+        with pytest.raises(PackageError, match="user/llm is no package, it ho"):
+            fetch_snapshot("user/llm", revision)
+
+
+def test_commit_in_the_cache_needs_no_network(hub, monkeypatch):
+    def cached(repo_id, name, revision):
+        return "/cache/file" if revision == "1" * 40 else None
+
+    monkeypatch.setattr(snapshot, "try_to_load_from_cache", cached)
+    hub(AssertionError("the Hub was asked"))
+    assert can_ask("user/voices", "1" * 40, None)
+    with pytest.raises(AssertionError, match="was asked"):
+        can_ask("user/voices", "2" * 40, None)
 
 
 @pytest.mark.parametrize("name", ["user/a", "my-org/Voices_2.0"])

@@ -83,6 +83,24 @@ def test_speakers_of_a_long_recording_are_those_of_a_short_one(
     assert matches(find_speakers(embeddings, 3), centres)
 
 
+@pytest.mark.parametrize("n_windows", [100, 220, 900])
+def test_voices_that_are_alike_are_told_apart_in_long_recordings(
+    monkeypatch, n_windows
+):
+    """Cosine of their centres 0.6; they take turns of 20 windows."""
+    monkeypatch.setattr(speaker_clusters, "BLOCK", 100)
+    rng = np.random.default_rng(0)
+    other = np.r_[0.6, 0.8, np.zeros(190)]
+    centres = np.stack([np.eye(192)[0], other])
+    who = np.arange(n_windows) // 20 % 2
+    noise = 0.06 * rng.standard_normal((n_windows, 192))
+    embeddings = unit(centres[who] + noise)
+    found = find_speakers(embeddings, n_speakers=2)
+    nearest = (embeddings @ found.T).argmax(1)
+    assert max(np.mean(nearest == who), np.mean(nearest != who)) > 0.98
+    assert len(find_speakers(embeddings, n_speakers=3)) == 3
+
+
 def test_one_embedding_is_one_speaker():
     assert find_speakers(np.eye(3)[:1]).tolist() == [[1.0, 0.0, 0.0]]
     assert len(find_speakers(np.eye(3)[:1], n_speakers=1)) == 1
