@@ -125,6 +125,13 @@ def tables():
                 "soft over 4, 4 blocks shared": forward(shared),
             },
         ),
+        "one at a time": (
+            one_by_one(stock),
+            {
+                "top-1 of 4": one_by_one(top_1),
+                "top-1 of 8": one_by_one(mixture(8)),
+            },
+        ),
         "training step": (
             step(stock),
             {

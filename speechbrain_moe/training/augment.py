@@ -14,6 +14,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class MixNoise(nn.Module):
     csv_file : str
         List with the columns wav (path) and duration (s), as
         ``prepare_noises`` writes it; read at the first call. The path tells
-        the kind, see ``sound_kind``.
+        the kind, see ``sound_kinds``.
     snr_db : dict
         Lowest and highest SNR, in dB, of each kind.
     sample_rate : int
@@ -126,10 +127,10 @@ class MixNoise(nn.Module):
     def sounds(self):
         """Paths and durations of each kind that the list holds."""
         table = pd.read_csv(self.csv_file)
-        kinds = table.groupby(table.wav.map(sound_kind))
-        return {
-            kind: list(zip(rows.wav, rows.duration)) for kind, rows in kinds
-        }
+        found = {}
+        for kind, row in zip(sound_kinds(table.wav), table.itertuples()):
+            found.setdefault(kind, []).append((row.wav, row.duration))
+        return found
 
     def forward(self, wavs, lengths):
         """Mix one noise in.
@@ -220,30 +221,34 @@ class AddRoom(nn.Module):
         return reverberate(*args, rescale_amp="avg").squeeze(-1)
 
 
-def sound_kind(path):
-    """What a sound is, by the two folders it stands in, as MUSAN names them.
+def sound_kinds(paths):
+    """What sounds are, by the two folders they stand in, as MUSAN names them.
 
     Arguments
     ---------
-    path : str
-        Path of the file.
+    paths : sequence of str
+        A whole list; folders above the one that holds all do not count.
 
     Returns
     -------
-    str
+    list of str
         ``music``, ``babble`` (of speech, to be summed) or ``noise``, which is
         everything else too.
 
     Example
     -------
-    >>> sound_kind("musan/speech/librivox/speech-librivox-0000.wav")
-    'babble'
+    >>> sound_kinds(["musan/speech/us-gov/1.wav", "musan/music/rfm/2.wav"])
+    ['babble', 'music']
+    >>> sound_kinds(["data/speech/demand/1.wav", "data/speech/demand/2.wav"])
+    ['noise', 'noise']
     """
-    folders = [part.lower() for part in Path(path).parts[-3:-1]]
-    for folder in reversed(folders):
-        if folder in FOLDER_KINDS:
-            return FOLDER_KINDS[folder]
-    return "noise"
+    paths, kinds = [Path(path) for path in paths], []
+    top = Path(os.path.commonpath([path.parent for path in paths]))
+    for path in paths:
+        below = path.relative_to(top.parent).parts[:-1][-2:]
+        known = [FOLDER_KINDS.get(part.lower()) for part in below]
+        kinds.append([*filter(None, ["noise", *known])][-1])
+    return kinds
 
 
 def check_snr(snr_db):

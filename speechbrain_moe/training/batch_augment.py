@@ -25,7 +25,7 @@ from speechbrain_moe.audio import read_audio
 from speechbrain_moe.training.augment import (
     N_TALKERS,
     check_snr,
-    sound_kind,
+    sound_kinds,
 )
 from speechbrain_moe.training.batch_codecs import through_codecs
 
@@ -95,7 +95,7 @@ class BatchAugment(nn.Module):
     @cached_property
     def kinds(self):
         """Of each kind: first sound, how many, SNR range, is it babble."""
-        found = [sound_kind(path) for path in self._noise_paths]
+        found = sound_kinds(self._noise_paths)
         names = [*dict.fromkeys(found)]
         return (
             torch.tensor([found.index(name) for name in names]),
@@ -107,7 +107,9 @@ class BatchAugment(nn.Module):
     @cached_property
     def _noise_paths(self):
         """Paths of the noises, kind after kind."""
-        return sorted(pd.read_csv(self.noise_csv).wav, key=sound_kind)
+        paths = pd.read_csv(self.noise_csv).wav.tolist()
+        kinds = dict(zip(paths, sound_kinds(paths)))
+        return sorted(paths, key=kinds.get)
 
     def _read(self, paths):
         return [read_audio(path, self.sample_rate) for path in paths]

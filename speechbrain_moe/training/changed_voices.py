@@ -148,6 +148,33 @@ def check_live(settings):
         )
 
 
+def check_drawn_by(voices):
+    """Refuse voices of speakers that change from file to file.
+
+    Arguments
+    ---------
+    voices : ChangedVoices
+        Where the files should be; beside their folder stands what
+        ``change_voices.py`` drew them by.
+
+    Raises
+    ------
+    HyperparameterError
+        If each file of a speaker has a voice of its own: all of one number
+        count as one new speaker.
+    """
+    name = f"{Path(voices.train_folder).resolve().name}.drawn_by"
+    record = Path(voices.folder).resolve().parent / name
+    if not record.is_file():
+        return
+    if record.read_text(encoding="utf-8").strip() != "speaker":
+        raise HyperparameterError(
+            f"voices_folder: {record} says that each file has a voice of its "
+            "own, and here a speaker's must be alike: make them anew by "
+            "change_voices.py --speakers"
+        )
+
+
 def check_files(voices, rows, teacher=None):
     """Refuse to begin without a file, or with one that teaches nothing.
 

@@ -17,7 +17,7 @@ import numpy as np
 import soundfile as sf
 from tqdm import tqdm
 
-from speechbrain_moe.errors import MissingPackageError
+from speechbrain_moe.errors import AudioError, MissingPackageError
 from speechbrain_moe.training.sound_list import (
     audio_header,
     check_positive,
@@ -60,7 +60,8 @@ def prepare_rooms(
         Where generated wavs go.
     rir_folder : str or Path, optional
         Real responses, searched recursively for wav, flac, ogg and opus. Of
-        several channels the first is copied into ``folder``.
+        several channels the first is copied into ``folder``. The noises of
+        RIRS_NOISES, which are no responses, are left out.
     n_rooms : int
         How many to simulate; not used with ``rir_folder``.
     sample_rate : int
@@ -93,13 +94,25 @@ def prepare_rooms(
     check_positive(n_rooms=n_rooms, sample_rate=sample_rate)
     sources, settings = [], {}
     if rir_folder is not None:
-        sources = find_audio(rir_folder, "rir_folder")
+        found = find_audio(rir_folder, "rir_folder")
+        sources = [path for path in found if not _is_noise(path)]
+        if not sources:
+            raise AudioError(
+                f"rir_folder={rir_folder} holds noises alone, such as "
+                f"{found[0]}: give the folder of the responses"
+            )
         made = _list_rooms(sources, folder, sample_rate)
     else:
         settings["n_rooms"] = n_rooms
         made = _make_rooms(folder, n_rooms, sample_rate, seed)
     key = sound_key("rooms", folder, sources, seed, sample_rate, **settings)
     return write_sound_list(csv_path, made, key)
+
+
+def _is_noise(path):
+    """Whether a file of RIRS_NOISES is a noise, by its name there."""
+    path = Path(path)
+    return path.parent.name == "pointsource_noises" or "noise" in path.stem
 
 
 def _list_rooms(paths, folder, rate):

@@ -4,6 +4,7 @@ import pytest
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.changed_voices import (
     ChangedVoices,
+    check_drawn_by,
     check_files,
     check_voices,
 )
@@ -74,6 +75,18 @@ def test_an_unlabelled_voice_that_would_teach_nothing_is_refused(here):
     teacher = teacher_of([ROWS[1]["path"], FILES[2]])
     with pytest.raises(HyperparameterError, match=f"no row for {FILES[3]}"):
         check_files(VOICES, ROWS, teacher)
+
+
+@pytest.mark.parametrize("drawn_by", ["speaker", "file", None])
+def test_voices_that_each_file_has_of_its_own_are_refused(tmp_path, drawn_by):
+    voices = ChangedVoices(1, f"{tmp_path}/heard", f"{tmp_path}/data/dev")
+    if drawn_by:
+        (tmp_path / "dev.drawn_by").write_text(f"{drawn_by}\n")
+    if drawn_by == "file":
+        with pytest.raises(HyperparameterError, match="anew by .* --speakers"):
+            check_drawn_by(voices)
+    else:
+        check_drawn_by(voices)
 
 
 def test_labelled_voices_need_no_teacher(here):

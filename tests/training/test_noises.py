@@ -18,7 +18,7 @@ from noise_files import write_audio
 from speechbrain.augment.time_domain import AddNoise
 
 from speechbrain_moe.errors import AudioError
-from speechbrain_moe.training.augment import sound_kind
+from speechbrain_moe.training.augment import sound_kinds
 from speechbrain_moe.training.noises import NOISE_RMS, prepare_noises
 
 RATE = 16000
@@ -157,8 +157,23 @@ def test_folders_of_musan_tell_music_and_babble(tmp_path):
     for name in ("music/a", "speech/us-gov/b", "noise/free-sound/c", "d"):
         write_audio(tmp_path / f"musan/{name}.wav")
     csv = small_noises(tmp_path, noise_folder=tmp_path / "musan")
-    kinds = [sound_kind(path) for path in listed(csv)]
-    assert kinds == ["noise", "music", "noise", "babble"]
+    assert sound_kinds(listed(csv)) == ["noise", "music", "noise", "babble"]
+
+
+@pytest.mark.parametrize("name", ["a", "DEMAND/a", "DEMAND/ch01/a"])
+def test_noises_below_a_folder_called_speech_are_no_babble(tmp_path, name):
+    folder = tmp_path / "speech/noises"
+    for number in (1, 2):
+        write_audio(folder / f"{name}{number}.wav")
+    csv = small_noises(tmp_path, noise_folder=folder)
+    assert sound_kinds(listed(csv)) == ["noise"] * 2
+
+
+def test_a_folder_of_speech_alone_is_babble(tmp_path):
+    for name in ("librivox/a", "us-gov/b"):
+        write_audio(tmp_path / f"speech/{name}.wav")
+    csv = small_noises(tmp_path, noise_folder=tmp_path / "speech")
+    assert sound_kinds(listed(csv)) == ["babble"] * 2
 
 
 def test_a_missing_folder_is_named(tmp_path):

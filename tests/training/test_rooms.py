@@ -110,6 +110,21 @@ def test_mono_responses_are_listed_in_place(tmp_path):
     assert listed(csv) == [path]
 
 
+def test_noises_among_real_responses_are_no_rooms(tmp_path):
+    real = tmp_path / "RIRS_NOISES"
+    room = write_audio(real / "real_rirs_isotropic_noises/type1_rir_1.wav", 0.5)
+    for name in (
+        "pointsource_noises/free-sound-0001",
+        "real_rirs_isotropic_noises/RVB2014_type1_noise_1_1",
+    ):
+        write_audio(real / f"{name}.wav", 3.0)
+    csv = prepare_rooms(tmp_path / "r.csv", tmp_path / "r", rir_folder=real)
+    assert listed(csv) == [room]
+    alone = real / "pointsource_noises"
+    with pytest.raises(AudioError, match="pointsource_noises holds noises alo"):
+        prepare_rooms(tmp_path / "n.csv", tmp_path / "n", rir_folder=alone)
+
+
 def test_stereo_responses_become_their_first_channel(tmp_path):
     path = write_audio(tmp_path / "real" / "stereo.wav", 0.5, channels=2)
     csv = prepare_rooms(

@@ -60,7 +60,9 @@ class SpeakerBrain(MoEBrain):
             # Not through DDP: processes have unequal numbers of batches
             feats = self.compute_features(wavs, lens)
             return self.encoder(feats, lens, return_routing=True)
-        wavs, lens = self.hparams.augment(wavs, lens)
+        # bf16 would round samples to eight bits
+        with torch.autocast(wavs.device.type, enabled=False):
+            wavs, lens = self.hparams.augment(wavs, lens)
         feats = self.compute_features(wavs, lens)
         return self.modules.embedding_model(feats, lens, return_routing=True)
 

@@ -22,6 +22,7 @@ from speechbrain_moe.scoring.trials import (
 )
 from speechbrain_moe.training.changed_voices import (
     ChangedVoices,
+    check_drawn_by,
     check_files,
 )
 from speechbrain_moe.training.data import read_table, training_rows
@@ -131,6 +132,7 @@ def prepare(settings, teacher):
     voices = find_voices(settings)
     if settings["voices_folder"] is not None:
         rows = read_rows(train_lists(settings))
+        check_drawn_by(voices)
         check_files(voices, rows.values(), teacher)
     prepare_augmentation(settings)
 
