@@ -121,7 +121,7 @@ def test_noises_among_real_responses_are_no_rooms(tmp_path):
     csv = prepare_rooms(tmp_path / "r.csv", tmp_path / "r", rir_folder=real)
     assert listed(csv) == [room]
     alone = real / "pointsource_noises"
-    with pytest.raises(AudioError, match="pointsource_noises holds noises alo"):
+    with pytest.raises(AudioError, match="holds noises alone"):
         prepare_rooms(tmp_path / "n.csv", tmp_path / "n", rir_folder=alone)
 
 
