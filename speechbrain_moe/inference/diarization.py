@@ -78,8 +78,7 @@ def diarize_file(recognition, path, n_speakers=None, max_distance=MAX_DISTANCE):
         How many speak; by default that is found.
     max_distance : float
         Mean of 1 - cos up to which two groups of windows are one speaker:
-        lower finds more speakers. Without effect where n_speakers is given,
-        in all but very long recordings.
+        lower finds more speakers. Without effect where n_speakers is given.
 
     Returns
     -------

@@ -14,9 +14,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
-import os
 from functools import cached_property
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -31,7 +29,6 @@ from speechbrain_moe.training.crops import random_crop
 from speechbrain_moe.training.values import is_list, is_number
 
 KINDS = ("noise", "music", "babble")
-FOLDER_KINDS = {"noise": "noise", "music": "music", "speech": "babble"}
 N_TALKERS = (3, 7)  # of one babble, as in Kaldi's and WeSpeaker's recipes
 
 
@@ -103,9 +100,8 @@ class MixNoise(nn.Module):
     Arguments
     ---------
     csv_file : str
-        List with the columns wav (path) and duration (s), as
-        ``prepare_noises`` writes it; read at the first call. The path tells
-        the kind, see ``sound_kinds``.
+        List with the columns wav (path), duration (s) and kind, as
+        ``prepare_noises`` writes it; read at the first call.
     snr_db : dict
         Lowest and highest SNR, in dB, of each kind.
     sample_rate : int
@@ -128,8 +124,8 @@ class MixNoise(nn.Module):
         """Paths and durations of each kind that the list holds."""
         table = pd.read_csv(self.csv_file)
         found = {}
-        for kind, row in zip(sound_kinds(table.wav), table.itertuples()):
-            found.setdefault(kind, []).append((row.wav, row.duration))
+        for row in table.itertuples():
+            found.setdefault(row.kind, []).append((row.wav, row.duration))
         return found
 
     def forward(self, wavs, lengths):
@@ -219,36 +215,6 @@ class AddRoom(nn.Module):
         room = read_audio(choice(self.paths), self.sample_rate).to(wavs)
         args = (wavs.unsqueeze(-1), room.view(1, -1, 1))
         return reverberate(*args, rescale_amp="avg").squeeze(-1)
-
-
-def sound_kinds(paths):
-    """What sounds are, by the two folders they stand in, as MUSAN names them.
-
-    Arguments
-    ---------
-    paths : sequence of str
-        A whole list; folders above the one that holds all do not count.
-
-    Returns
-    -------
-    list of str
-        ``music``, ``babble`` (of speech, to be summed) or ``noise``, which is
-        everything else too.
-
-    Example
-    -------
-    >>> sound_kinds(["musan/speech/us-gov/1.wav", "musan/music/rfm/2.wav"])
-    ['babble', 'music']
-    >>> sound_kinds(["data/speech/demand/1.wav", "data/speech/demand/2.wav"])
-    ['noise', 'noise']
-    """
-    paths, kinds = [Path(path) for path in paths], []
-    top = Path(os.path.commonpath([path.parent for path in paths]))
-    for path in paths:
-        below = path.relative_to(top.parent).parts[:-1][-2:]
-        known = [FOLDER_KINDS.get(part.lower()) for part in below]
-        kinds.append([*filter(None, ["noise", *known])][-1])
-    return kinds
 
 
 def check_snr(snr_db):

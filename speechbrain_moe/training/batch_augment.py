@@ -25,7 +25,6 @@ from speechbrain_moe.audio import read_audio
 from speechbrain_moe.training.augment import (
     N_TALKERS,
     check_snr,
-    sound_kinds,
 )
 from speechbrain_moe.training.batch_codecs import through_codecs
 
@@ -88,14 +87,14 @@ class BatchAugment(nn.Module):
     @cached_property
     def noises(self):
         """Sounds of the list end to end [samples]; where each is [N]."""
-        wavs = self._read(self._noise_paths)
+        wavs = self._read(self._sounds.wav)
         lengths = torch.tensor([len(wav) for wav in wavs])
         return torch.cat(wavs), lengths.cumsum(0) - lengths, lengths
 
     @cached_property
     def kinds(self):
         """Of each kind: first sound, how many, SNR range, is it babble."""
-        found = sound_kinds(self._noise_paths)
+        found = self._sounds.kind.tolist()
         names = [*dict.fromkeys(found)]
         return (
             torch.tensor([found.index(name) for name in names]),
@@ -105,11 +104,10 @@ class BatchAugment(nn.Module):
         )
 
     @cached_property
-    def _noise_paths(self):
-        """Paths of the noises, kind after kind."""
-        paths = pd.read_csv(self.noise_csv).wav.tolist()
-        kinds = dict(zip(paths, sound_kinds(paths)))
-        return sorted(paths, key=kinds.get)
+    def _sounds(self):
+        """The list of noises, kind after kind."""
+        table = pd.read_csv(self.noise_csv)
+        return table.sort_values("kind", kind="stable")
 
     def _read(self, paths):
         return [read_audio(path, self.sample_rate) for path in paths]

@@ -10,6 +10,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,7 +165,7 @@ def check_drawn_by(voices):
         count as one new speaker.
     """
     name = f"{Path(voices.train_folder).resolve().name}.drawn_by"
-    record = Path(voices.folder).resolve().parent / name
+    record = Path(os.path.abspath(voices.folder)).parent / name
     if not record.is_file():
         return
     if record.read_text(encoding="utf-8").strip() != "speaker":

@@ -26,6 +26,8 @@ from speechbrain_moe.training.sound_list import (
 
 NOISE_RMS = 0.05  # -26 dBFS: room for the peaks of bursts
 
+FOLDER_KINDS = {"noise": "noise", "music": "music", "speech": "babble"}
+
 
 def prepare_noises(
     csv_path,
@@ -99,7 +101,45 @@ def prepare_noises(
             folder, sources, n_noises, length, sample_rate, seed
         )
     key = sound_key("noises", folder, sources, seed, sample_rate, **settings)
-    return write_sound_list(csv_path, made, key)
+
+    def describe(path):
+        kind = sound_kind(path, noise_folder)
+        # Three columns, as SpeechBrain's form has them
+        return {"kind": kind, "kind_format": "string", "kind_opts": ""}
+
+    return write_sound_list(csv_path, made, key, describe)
+
+
+def sound_kind(path, noise_folder):
+    """What a sound is, by the two folders it stands in, as MUSAN names them.
+
+    Arguments
+    ---------
+    path : str
+        The sound.
+    noise_folder : str or Path, optional
+        Folders above it do not count; without one the sound was made here,
+        and is a noise.
+
+    Returns
+    -------
+    str
+        ``music``, ``babble`` (of speech, to be summed) or ``noise``, which is
+        everything else too.
+
+    Example
+    -------
+    >>> sound_kind("/musan/speech/us-gov/1.wav", "/musan")
+    'babble'
+    >>> sound_kind("/speech/demand/1.wav", "/speech/demand")
+    'noise'
+    """
+    if noise_folder is None:
+        return "noise"
+    top = Path(noise_folder).resolve()
+    folders = (top.name, *Path(path).relative_to(top).parts[:-1])[-2:]
+    known = [FOLDER_KINDS.get(name.lower()) for name in folders]
+    return [*filter(None, ["noise", *known])][-1]
 
 
 def _check_speech(speech_paths):

@@ -10,6 +10,8 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import logging
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +35,8 @@ RT60_S = (0.15, 0.8)
 LONGEST_ROOM_S = 0.6
 LEAD_S = 0.001  # kept before the direct sound
 MAX_ORDER = 60  # images grow with its cube: 0.1 s a room, 2 s at 120
+
+logger = logging.getLogger(__name__)
 
 
 def prepare_rooms(
@@ -96,6 +100,9 @@ def prepare_rooms(
     if rir_folder is not None:
         found = find_audio(rir_folder, "rir_folder")
         sources = [path for path in found if not _is_noise(path)]
+        if len(sources) < len(found):
+            n_noises = len(found) - len(sources)
+            logger.info("%s: %d noises left out", rir_folder, n_noises)
         if not sources:
             raise AudioError(
                 f"rir_folder={rir_folder} holds noises alone, such as "
@@ -112,7 +119,8 @@ def prepare_rooms(
 def _is_noise(path):
     """Whether a file of RIRS_NOISES is a noise, by its name there."""
     path = Path(path)
-    return path.parent.name == "pointsource_noises" or "noise" in path.stem
+    among_noises = path.parent.name == "pointsource_noises"
+    return among_noises or bool(re.search(r"type\d+_noise_", path.stem))
 
 
 def _list_rooms(paths, folder, rate):

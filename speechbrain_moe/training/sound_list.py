@@ -27,7 +27,7 @@ logger = get_logger(__name__)
 # AddNoise looks at wav_format only to choose its reader and does not know
 # "opus", which is an Ogg file to it
 FORMATS = {".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".opus": "ogg"}
-_VERSION = 1  # in the key: raise it when the sounds change
+_VERSION = 2  # in the key: raise it when the sounds change
 
 
 def check_positive(**numbers):
@@ -211,7 +211,7 @@ def sound_key(kind, folder, sources, seed, sample_rate, **more):
     }
 
 
-def write_sound_list(csv_path, paths, key):
+def write_sound_list(csv_path, paths, key, describe=None):
     """Write the csv of these files, unless it stands there with this key.
 
     Arguments
@@ -223,6 +223,8 @@ def write_sound_list(csv_path, paths, key):
         begun when the csv is current.
     key : dict
         What the files depend on, see ``sound_key``.
+    describe : callable, optional
+        Further columns of a path, as a dict.
 
     Returns
     -------
@@ -249,6 +251,8 @@ def write_sound_list(csv_path, paths, key):
     key_path = csv_path.with_suffix(".json")
     key_path.unlink(missing_ok=True)
     rows = [_row(i, path) for i, path in enumerate(paths)]
+    if describe is not None:
+        rows = [{**row, **describe(row["wav"])} for row in rows]
     csv_path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(csv_path, pd.DataFrame(rows).to_csv(index=False))
     write_whole(key_path, _as_text(key))

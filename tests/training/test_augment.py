@@ -115,7 +115,7 @@ def sounds(tmp_path):
         path = tmp_path / folder / "a.wav"
         path.parent.mkdir()
         soundfile.write(path, wav.numpy(), 16000, subtype="FLOAT")
-        rows.append({"wav": str(path), "duration": 1.5})
+        rows.append({"wav": str(path), "duration": 1.5, "kind": kind})
     return pd.DataFrame(rows, index=list(SNR_DB))
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import soundfile
@@ -7,13 +9,18 @@ from noise_files import write_audio
 from speechbrain_moe.errors import AudioError, HyperparameterError
 from speechbrain_moe.training import batch_augment
 from speechbrain_moe.training.batch_augment import BatchAugment, draw_gaps
+from speechbrain_moe.training.noises import sound_kind
 
 SNR_DB = {"noise": [2, 5], "music": [9, 10], "babble": [20, 23]}
 N_SAMPLES = 4000
 
 
 def write_list(path, wavs):
-    pd.DataFrame({"wav": [str(wav) for wav in wavs]}).to_csv(path, index=False)
+    """A list whose kinds are those of the folders that the files are in."""
+    names = [str(wav) for wav in wavs]
+    kinds = [sound_kind(name, Path(name).parents[1]) for name in names]
+    table = pd.DataFrame({"wav": names, "kind": kinds})
+    table.to_csv(path, index=False)
     return str(path)
 
 

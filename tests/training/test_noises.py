@@ -18,7 +18,6 @@ from noise_files import write_audio
 from speechbrain.augment.time_domain import AddNoise
 
 from speechbrain_moe.errors import AudioError
-from speechbrain_moe.training.augment import sound_kinds
 from speechbrain_moe.training.noises import NOISE_RMS, prepare_noises
 
 RATE = 16000
@@ -157,7 +156,16 @@ def test_folders_of_musan_tell_music_and_babble(tmp_path):
     for name in ("music/a", "speech/us-gov/b", "noise/free-sound/c", "d"):
         write_audio(tmp_path / f"musan/{name}.wav")
     csv = small_noises(tmp_path, noise_folder=tmp_path / "musan")
-    assert sound_kinds(listed(csv)) == ["noise", "music", "noise", "babble"]
+    assert kinds_of(csv) == ["noise", "music", "noise", "babble"]
+
+
+def kinds_of(csv):
+    return pd.read_csv(csv).kind.tolist()
+
+
+def test_sounds_made_here_are_noises(tmp_path, speech):
+    csv = small_noises(tmp_path / "speech", speech_paths=speech)
+    assert {*kinds_of(csv)} == {"noise"}
 
 
 @pytest.mark.parametrize("name", ["a", "DEMAND/a", "DEMAND/ch01/a"])
@@ -166,14 +174,14 @@ def test_noises_below_a_folder_called_speech_are_no_babble(tmp_path, name):
     for number in (1, 2):
         write_audio(folder / f"{name}{number}.wav")
     csv = small_noises(tmp_path, noise_folder=folder)
-    assert sound_kinds(listed(csv)) == ["noise"] * 2
+    assert kinds_of(csv) == ["noise"] * 2
 
 
-def test_a_folder_of_speech_alone_is_babble(tmp_path):
-    for name in ("librivox/a", "us-gov/b"):
-        write_audio(tmp_path / f"speech/{name}.wav")
-    csv = small_noises(tmp_path, noise_folder=tmp_path / "speech")
-    assert sound_kinds(listed(csv)) == ["babble"] * 2
+@pytest.mark.parametrize("given", ["", "speech"])
+def test_a_folder_of_speech_alone_is_babble(tmp_path, given):
+    write_audio(tmp_path / "musan/speech/librivox/a.wav")
+    csv = small_noises(tmp_path, noise_folder=tmp_path / "musan" / given)
+    assert kinds_of(csv) == ["babble"]
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -61,6 +61,8 @@ from speechbrain_moe.training.settings import (
 from speechbrain_moe.training.values import check_values
 
 logger = logging.getLogger(__name__)
+# Keys of a model that say how it is trained, not what it is
+HOW = ("execution", "gate_noise", "expert_dropout")
 DEV_LOADER = {"batch_size": 1}  # each utterance alone, nothing padded
 
 
@@ -86,13 +88,20 @@ def read_all(hparams_file, overrides):
     if settings["finetune_from"] is not None:
         source = open_source(settings["finetune_from"])
         keys = [key for key in settings["model"] if key != "n_speakers"]
-        # A stage's own model gives way to that of the source
-        overrides = overrides | model_values(source, keys) | given
+        overrides = over_stage(overrides, model_values(source, keys)) | given
         settings = read_settings(hparams_file, overrides)
         if settings["selection"] != "uniform" and settings["n_experts"] > 1:
             overrides = temperature_of_source(source) | overrides
             settings = read_settings(hparams_file, overrides)
     return hparams_file, settings, overrides, source
+
+
+def over_stage(stage, found):
+    """A stage's overrides, but for how the model is trained the source's."""
+    found = {k: v for k, v in found.items() if k not in HOW or k not in stage}
+    if "selection" in found and "top_k" not in found:
+        stage = {key: stage[key] for key in stage if key != "top_k"}
+    return {**stage, **found}
 
 
 def temperature_of_source(source):

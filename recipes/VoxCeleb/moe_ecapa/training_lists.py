@@ -132,7 +132,8 @@ def prepare(settings, teacher):
     voices = find_voices(settings)
     if settings["voices_folder"] is not None:
         rows = read_rows(train_lists(settings))
-        check_drawn_by(voices)
+        if settings["speaker_weight"]:
+            check_drawn_by(voices)
         check_files(voices, rows.values(), teacher)
     prepare_augmentation(settings)
 
