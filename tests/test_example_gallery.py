@@ -11,13 +11,14 @@ import soundfile
 from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.inference.export import export_package, load_encoder
 from speechbrain_moe.inference.gallery import Gallery
+from speechbrain_moe.inference.manifest import sign_package
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "gallery.py"
 
 
 @pytest.fixture
 def package(experiment, tmp_path):
-    """A package with a calibration, of before there were manifests."""
+    """A package with a calibration."""
     package = export_package(experiment, tmp_path / "package")
     row = {"value": 0.5, "n_errors": 40, "reason": None}
     step = {"names": ["cosine"], "weights": [8.0], "offset": -4.0}
@@ -27,7 +28,7 @@ def package(experiment, tmp_path):
         "thresholds": {"cosine": dict.fromkeys(("eer", "far1", "far0.1"), row)},
     }
     (package / "calibration.json").write_text(json.dumps(content))
-    (package / "manifest.json").unlink()
+    sign_package(package)
     return package
 
 

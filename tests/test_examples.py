@@ -93,7 +93,7 @@ def training(tmp_path):
     lines = ["# label enrol test cosine as_norm"]
     lines += [f"{i % 2} a/s/1 b/s/1 0.{i} {i}.0" for i in range(10)]
     (verified / "scores.txt").write_text("\n".join(lines))
-    cosine = {"thresholds": {"eer": {"value": 0.5}}}
+    cosine = {"eer": 50.0, "thresholds": {"eer": {"value": 0.5}}}
     metrics = {"list": "list.txt", "eer": 50.0, "steps": {"cosine": cosine}}
     (verified / "metrics.json").write_text(json.dumps(metrics))
     (verified / "subgroups.csv").write_text(

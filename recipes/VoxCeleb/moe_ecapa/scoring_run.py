@@ -115,7 +115,7 @@ class Scored(NamedTuple):
     cohort: Cohort | None
     learnt: Learnt
     model_key: str
-    dev: tuple[Trials, dict[str, np.ndarray]] | None
+    dev: tuple[Trials, dict[str, np.ndarray]] | None = None
 
 
 def run_chain(encoder, source, trials, test_files, chain):
