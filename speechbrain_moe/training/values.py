@@ -15,6 +15,7 @@ from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.changed_voices import check_voices
 from speechbrain_moe.training.crops import check_speeds
 from speechbrain_moe.training.idle_values import check_effect
+from speechbrain_moe.training.optimizers import OPTIMIZERS
 
 WHOLE = {
     "seed": 0,
@@ -188,7 +189,7 @@ def check_paths(settings):
 
 
 def check_lists(settings):
-    """Refuse speeds and expert_overrides that are no lists of their kind.
+    """Refuse what is not one of a list, or no list of its kind.
 
     Arguments
     ---------
@@ -206,6 +207,9 @@ def check_lists(settings):
     if speeds and not 0.5 <= min(speeds) <= max(speeds) <= 2:
         refuse("speeds", speeds, "factors from 0.5 to 2")
     check_speeds(list(speeds))
+    name = settings.get("optimizer_name", OPTIMIZERS[0])
+    if name not in OPTIMIZERS:
+        refuse("optimizer_name", name, f"one of {', '.join(OPTIMIZERS)}")
     span = settings.get("margin_epochs", [0, 0])
     is_span = is_list(span) and len(span) == 2
     if not (is_span and is_whole(span[0], 0) and is_whole(span[1], span[0])):

@@ -34,6 +34,7 @@ BAD_VALUES = [
     ({"trial_folder": "nowhere"}, "nowhere.*trial_folder"),
     ({"selection": "hard"}, "selection is 'hard': choose one of soft"),
     ({"loss": "softmax"}, "loss is 'softmax': choose one of aam_softmax"),
+    ({"optimizer_name": "sgd"}, "optimizer_name is 'sgd'.*one of adamw, muon"),
     ({"expert_overrides": "[{}]"}, "expert_overrides has 1 entries"),
     ({"speeds": "[0.9]"}, "speeds is"),
     ({"batch_size": 1000}, "batch_size is 1000.*smaller batch_size"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import ruamel.yaml
+import speechbrain as sb
 import training_lists
 import verify
 from speechbrain.utils.run_opts import RunOptions
@@ -116,6 +117,15 @@ def test_every_top_level_key_is_used(path, reads):
         and key != "model"
     ]
     assert idle == []
+
+
+@every_file
+def test_no_key_is_short_for_an_option_of_speechbrain(path):
+    """On the command line ``--optimizer`` sets optimizer_step_limit."""
+    own = [key for key in load(path) if key not in RunOptions().as_dict()]
+    given = [str(path), *(f"--{key}=1" for key in own)]
+    _, _, overrides = sb.parse_arguments(given)
+    assert overrides.splitlines() == [f"{key}: 1" for key in own]
 
 
 @every_file

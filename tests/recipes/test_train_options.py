@@ -170,15 +170,29 @@ def test_sgd_is_a_change_of_the_yaml_alone(
     corpus, small_yaml, recipe_folder, tmp_path
 ):
     text = small_yaml.read_text()
-    old = "opt_class: !name:torch.optim.AdamW\n"
+    old = "speechbrain_moe.training.optimizers.make_optimizer\n"
+    old = f"opt_class: !name:{old}    name: !ref <optimizer_name>\n"
     assert old in text
     new = "opt_class: !name:torch.optim.SGD\n    momentum: 0.9\n"
     graph = (recipe_folder / "../../../hparams/moe_ecapa.yaml").resolve()
     text = text.replace("../../../../hparams/moe_ecapa.yaml", str(graph))
     yaml = tmp_path / "sgd.yaml"
-    yaml.write_text(text.replace(old, new))
+    yaml.write_text(re.sub("\noptimizer_name: .*", "", text.replace(old, new)))
     out = tmp_path / "out"
     train.main(arguments(yaml, corpus, out, lr=0.1))
     (saved,) = (out / "save").glob("CKPT+*")
     state = torch.load(saved / "optimizer.ckpt")["state"]
     assert all("momentum_buffer" in one for one in state.values())
+
+
+def test_muon_goes_on_from_its_checkpoint(corpus, small_yaml, tmp_path):
+    changes = {"optimizer_name": "muon", "precision": "bf16"}
+    for n_epochs in (1, 2):
+        changes["n_epochs"] = n_epochs
+        train.main(arguments(small_yaml, corpus, tmp_path / "out", **changes))
+    saved = sorted((tmp_path / "out/save").glob("CKPT+*"))[-1]
+    state = torch.load(saved / "optimizer.ckpt")["state"].values()
+    kernels = [one for one in state if "momentum" in one]
+    assert kernels
+    assert all(one["momentum"].isfinite().all() for one in kernels)
+    assert len({one["step"].item() for one in state}) == 1
