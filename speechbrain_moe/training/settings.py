@@ -17,16 +17,6 @@ from speechbrain_moe.training.data import read_table
 from speechbrain_moe.training.values import check_values
 
 COUNTED = ("n_speakers", "steps_per_epoch", "teacher_dim")
-SPLIT_KEYS = (
-    "batch_size",
-    "seed",
-    "speeds",
-    "n_voices",
-    "n_dev_speakers",
-    "min_duration_s",
-)
-HEARD_KEYS = ("voice_prob", "n_hearings", "centre_teacher", "freeze_experts")
-SCHEDULE_KEYS = ("lr", "lr_decay", "n_warmup_steps", "weight_decay")
 # Of yaml files from before there were these keys
 BEFORE = {
     "n_voices": 0,
@@ -38,15 +28,8 @@ BEFORE = {
     "speaker_weight": 1.0,
     "half_weights": False,
     "freeze_experts": False,
+    "optimizer_name": "adamw",
 }
-# Another place for the same is fine; with it or without is not
-GIVEN_KEYS = (
-    "teacher_embeddings",
-    "unlabelled_folder",
-    "live_teacher",
-    "finetune_from",
-    "shards",
-)
 
 
 def read_settings(hparams_file, overrides):
@@ -195,55 +178,6 @@ def parse(text, source):
             f"{source}: holds no keys; give them as key: value"
         )
     return tree
-
-
-def check_same_model(settings):
-    """Refuse to go on in a folder that holds another training.
-
-    Its hyperparams.yaml would be written over, and its checkpoints would
-    no longer fit.
-
-    Arguments
-    ---------
-    settings : dict
-        Values by key; the hyperparams.yaml of its output_folder is read, if
-        there is one.
-
-    Raises
-    ------
-    HyperparameterError
-        If a value that shapes model, split or learning rate has changed;
-        names the first.
-    """
-    before = Path(settings["output_folder"]) / "hyperparams.yaml"
-    if not before.is_file():
-        return
-    before = {**BEFORE, **read_yaml(before)}
-    plain = (bool, int, float, str, list, type(None))
-    fixed = [
-        key
-        for key in settings["model"]
-        if key in settings and isinstance(settings[key], plain)
-    ]
-    idle = ["top_k"] * (settings.get("selection") in ("soft", "uniform"))
-    changed = [
-        key
-        for key in GIVEN_KEYS
-        if (before.get(key) is None) != (settings.get(key) is None)
-    ]
-    changed += [
-        key
-        for key in [*fixed, *SPLIT_KEYS, *HEARD_KEYS, *SCHEDULE_KEYS]
-        if key in settings
-        and key not in (*COUNTED, *idle)
-        and before.get(key) != settings[key]
-    ]
-    for key in changed[:1]:
-        raise HyperparameterError(
-            f"{settings['output_folder']} holds a training with {key} "
-            f"{before.get(key)!r}, now it is {settings[key]!r}: choose "
-            "another output_folder, or remove this one to start over"
-        )
 
 
 def count_data(settings, overrides, teacher=None, n_processes=1):

@@ -14,6 +14,7 @@ from tiny_corpus import (
     write_teaching,
 )
 
+from speechbrain_moe.errors import InputError
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.training.data import read_table
 from speechbrain_moe.training.settings import read_yaml
@@ -185,7 +186,9 @@ def test_sgd_is_a_change_of_the_yaml_alone(
     assert all("momentum_buffer" in one for one in state.values())
 
 
-def test_muon_goes_on_from_its_checkpoint(corpus, small_yaml, tmp_path):
+def test_muon_goes_on_from_its_checkpoint_and_adamw_does_not(
+    corpus, small_yaml, tmp_path
+):
     changes = {"optimizer_name": "muon", "precision": "bf16"}
     for n_epochs in (1, 2):
         changes["n_epochs"] = n_epochs
@@ -196,3 +199,6 @@ def test_muon_goes_on_from_its_checkpoint(corpus, small_yaml, tmp_path):
     assert kernels
     assert all(one["momentum"].isfinite().all() for one in kernels)
     assert len({one["step"].item() for one in state}) == 1
+    changes["optimizer_name"] = "adamw"
+    with pytest.raises(InputError, match="with optimizer_name 'muon'"):
+        train.main(arguments(small_yaml, corpus, tmp_path / "out", **changes))

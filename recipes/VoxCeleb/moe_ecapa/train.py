@@ -51,8 +51,8 @@ from speechbrain_moe.scoring.trials import read_trials
 from speechbrain_moe.training.epoch_log import EpochCurves
 from speechbrain_moe.training.labels import fill_labels
 from speechbrain_moe.training.memory import keep_freed_memory
+from speechbrain_moe.training.same_training import check_same_training
 from speechbrain_moe.training.settings import (
-    check_same_model,
     count_data,
     open_stage,
     parse,
@@ -241,7 +241,7 @@ def build(hparams_file, settings, overrides, source, goes_on):
 
 def run(run_opts, hparams_file, settings, overrides, source):
     """Prepare, train, export and verify."""
-    check_same_model(settings)
+    check_same_training(settings)
     if not run_opts.test_only:
         warn_of_more_epochs(settings)
     teacher = find_teacher(settings)
