@@ -153,7 +153,7 @@ def orthogonalise(matrix):
     -------
     torch.Tensor
         [O, I], float32; singular values about 0.7 to 1.2, but for those
-        below a thousandth of the matrix's norm, which stay smaller.
+        below two thousandths of the matrix's norm, which stay smaller.
 
     Example
     -------

@@ -50,6 +50,13 @@ def test_orthogonalised_matrix_keeps_its_axes_and_evens_its_values(
     assert turned.fill_diagonal_(0).abs().max() < 1e-3
 
 
+def test_values_down_to_two_thousandths_of_the_norm_come_near_one():
+    values = torch.tensor([1.0, 0.1, 0.01, 0.002, 0.0005])
+    found = orthogonalise(torch.diag(values / values.norm())).diagonal()
+    assert ((found[:4] > 0.67) & (found[:4] < 1.21)).all()
+    assert found[4] < 0.3
+
+
 def test_kernel_steps_are_of_adamws_size_however_large_the_gradient():
     model = network()
     optimizer = Muon(model.parameters(), lr=LR, weight_decay=0, momentum=0)
