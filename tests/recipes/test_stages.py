@@ -13,7 +13,7 @@ import train
 from scoring_data import training_settings
 from stages_table import main, stage_rows
 from tiny_corpus import TINY, arguments, write_corpus
-from training_warnings import warn_of_more_epochs, warn_of_schedule
+from training_warnings import warn_of_other_epochs, warn_of_schedule
 
 from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import InputError
@@ -262,16 +262,21 @@ def test_table_asks_for_the_scoring_steps_that_it_lacks(second, capsys):
 
 @pytest.mark.parametrize(
     "before, now, has_begun, told",
-    [(3, 6, True, True), (3, 6, False, False), (6, 3, True, False)],
+    [
+        (3, 6, True, True),
+        (3, 6, False, False),
+        (6, 3, True, True),
+        (3, 3, True, False),
+    ],
 )
-def test_epochs_added_to_a_training_that_goes_on_are_told(
+def test_another_length_of_a_training_that_goes_on_is_told(
     tmp_path, caplog, before, now, has_begun, told
 ):
     (tmp_path / "hyperparams.yaml").write_text(f"n_epochs: {before}\n")
     if has_begun:
         (tmp_path / "save/CKPT+1").mkdir(parents=True)
     settings = {"output_folder": tmp_path, "save_folder": tmp_path / "save"}
-    warn_of_more_epochs({**settings, "n_epochs": now})
+    warn_of_other_epochs({**settings, "n_epochs": now})
     assert ("the learning rate goes on falling" in caplog.text) is told
 
 

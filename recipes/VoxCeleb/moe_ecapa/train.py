@@ -30,7 +30,7 @@ from training_lists import (
 )
 from training_warnings import (
     warn_of_heard,
-    warn_of_more_epochs,
+    warn_of_other_epochs,
     warn_of_schedule,
 )
 from verify import say, verify
@@ -243,7 +243,7 @@ def run(run_opts, hparams_file, settings, overrides, source):
     """Prepare, train, export and verify."""
     check_same_training(settings)
     if not run_opts.test_only:
-        warn_of_more_epochs(settings)
+        warn_of_other_epochs(settings)
     teacher = find_teacher(settings)
     run_on_main(prepare, args=[settings, teacher])
     settings, overrides = count_data(

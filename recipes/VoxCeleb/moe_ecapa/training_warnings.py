@@ -67,8 +67,8 @@ def warn_of_schedule(settings):
         )
 
 
-def warn_of_more_epochs(settings):
-    """Say so if a training that goes on is to be longer than it was.
+def warn_of_other_epochs(settings):
+    """Say so if a training that goes on is to have another length.
 
     Arguments
     ---------
@@ -82,7 +82,7 @@ def warn_of_more_epochs(settings):
         return
     n_epochs = settings["n_epochs"]
     before = read_yaml(path).get("n_epochs", n_epochs)
-    if n_epochs > before:
+    if n_epochs != before:
         logger.warning(
             "n_epochs was %d and is %d: the learning rate goes on falling as "
             "it did for %d; for one that begins anew, give this folder as "
