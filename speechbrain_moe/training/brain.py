@@ -33,7 +33,8 @@ class MoEBrain(sb.Brain):
     The hparams give ``seed``, ``compute_loss``, ``load_window``,
     ``speaker_weight``, ``balance_weight``, ``z_weight``, ``balance_bias_rate``,
     ``temperature_start``, ``temperature_end``, ``margin``, ``margin_epochs``,
-    ``max_skipped_steps`` and ``epoch_counter``; the modules
+    ``max_skipped_steps`` and ``epoch_counter``, and ``n_epochs_before`` if what
+    is drawn is to be that of later epochs; the modules
     ``embedding_model``, ``classifier`` and, to learn from a teacher,
     ``distillation``.
 
@@ -49,6 +50,11 @@ class MoEBrain(sb.Brain):
         self.n_skipped_in_a_row = 0
         if self.checkpointer is not None:
             self.checkpointer.add_recoverable("epoch_log", self.epoch_log)
+
+    @property
+    def drawn_epoch(self):
+        """Epoch of what is drawn, counted on from ``n_epochs_before``."""
+        return self.epoch + getattr(self.hparams, "n_epochs_before", 0)
 
     @property
     def encoder(self):
@@ -90,7 +96,7 @@ class MoEBrain(sb.Brain):
             Whether weights are changed after it.
         """
         rank = dist.get_rank() if dist.is_initialized() else 0
-        seed_step(self.hparams.seed, self.epoch, self.step, rank)
+        seed_step(self.hparams.seed, self.drawn_epoch, self.step, rank)
 
     def fit_batch(self, batch):
         """One step; if its loss is not finite, none.

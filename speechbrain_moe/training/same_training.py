@@ -23,6 +23,7 @@ FIXED_KEYS = (
     # What is heard
     "voice_prob",
     "n_hearings",
+    "n_epochs_before",
     "centre_teacher",
     "freeze_experts",
     # How the weights change

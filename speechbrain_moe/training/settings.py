@@ -25,6 +25,7 @@ BEFORE = {
     "centre_teacher": False,
     "live_teacher": None,
     "n_hearings": 1,
+    "n_epochs_before": 0,
     "speaker_weight": 1.0,
     "half_weights": False,
     "freeze_experts": False,

@@ -45,6 +45,7 @@ WHOLE = {
     "n_hard_speakers": 0,
     "n_voices": 0,
     "n_hearings": 1,
+    "n_epochs_before": 0,
 }
 NUMBERS = {
     "crop_s": (0.1, 600),

@@ -1,7 +1,5 @@
 import math
-import random
 
-import numpy as np
 import pytest
 import torch
 from tiny_brain import loss_of, tiny_batch, tiny_brain
@@ -276,18 +274,3 @@ def test_with_the_guard_off_speechbrains_own_ends_the_training():
     with pytest.raises(ValueError, match="not finite"):
         for _ in range(brain.nonfinite_patience + 2):
             brain.fit_batch(bad)
-
-
-def test_a_step_draws_the_same_whatever_came_before():
-    brain = tiny_brain()
-    found = []
-    for n in (0, 3):
-        torch.rand(n)
-        brain.step = 7
-        brain.on_fit_batch_start(None, True)
-        drawn = np.random.rand()  # noqa: NPY002
-        found.append((torch.rand(1), random.random(), drawn))
-    assert found[0] == found[1]
-    brain.step = 8
-    brain.on_fit_batch_start(None, True)
-    assert torch.rand(1) != found[0][0]

@@ -1,8 +1,10 @@
+import random
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from tiny_brain import tiny_brain
 from torch.utils.data import DataLoader
 
 from speechbrain_moe.training.draws import Draws, draw_seed, seed_step
@@ -101,3 +103,28 @@ def test_a_resumed_epoch_draws_as_the_one_that_was_cut(crops, draws):
     plain(dataset)
     draws.epoch = 7
     assert by_id(crops(SPEEDS)) == wanted
+
+
+def test_a_step_of_the_brain_draws_the_same_whatever_came_before():
+    brain = tiny_brain()
+    found = []
+    for n in (0, 3):
+        torch.rand(n)
+        brain.step = 7
+        brain.on_fit_batch_start(None, True)
+        drawn = np.random.rand()  # noqa: NPY002
+        found.append((torch.rand(1), random.random(), drawn))
+    assert found[0] == found[1]
+    brain.step = 8
+    brain.on_fit_batch_start(None, True)
+    assert torch.rand(1) != found[0][0]
+
+
+def test_a_step_draws_what_it_would_after_the_epochs_before():
+    def drawn(epoch, **hparams):
+        brain = tiny_brain(**hparams)
+        brain.on_train_epoch_start(epoch)
+        brain.on_fit_batch_start(None, True)
+        return torch.rand(3).tolist()
+
+    assert drawn(1, n_epochs_before=2) == drawn(3) != drawn(1)

@@ -89,7 +89,7 @@ class SpeakerBrain(MoEBrain):
         torch.backends.cudnn.benchmark = stage == sb.Stage.TRAIN
         if stage == sb.Stage.TRAIN:
             self.on_train_epoch_start(epoch)
-            self.draws.epoch, self.draws.step = epoch, self.step
+            self.draws.epoch, self.draws.step = self.drawn_epoch, self.step
         else:
             self.share_buffers()
         self.dev_embeddings, self.dev_paths, self.stays = [], [], []
