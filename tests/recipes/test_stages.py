@@ -13,7 +13,6 @@ import train
 from scoring_data import training_settings
 from stages_table import main, stage_rows
 from tiny_corpus import TINY, arguments, write_corpus
-from training_warnings import warn_of_other_epochs, warn_of_schedule
 
 from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import InputError
@@ -258,34 +257,6 @@ def test_table_asks_for_the_scoring_steps_that_it_lacks(second, capsys):
         main([str(second)])
     assert stopped.value.code == 2
     assert "run python verify.py" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "before, now, has_begun, told",
-    [
-        (3, 6, True, True),
-        (3, 6, False, False),
-        (6, 3, True, True),
-        (3, 3, True, False),
-    ],
-)
-def test_another_length_of_a_training_that_goes_on_is_told(
-    tmp_path, caplog, before, now, has_begun, told
-):
-    (tmp_path / "hyperparams.yaml").write_text(f"n_epochs: {before}\n")
-    if has_begun:
-        (tmp_path / "save/CKPT+1").mkdir(parents=True)
-    settings = {"output_folder": tmp_path, "save_folder": tmp_path / "save"}
-    warn_of_other_epochs({**settings, "n_epochs": now})
-    assert ("the learning rate goes on falling" in caplog.text) is told
-
-
-@pytest.mark.parametrize("n_steps, told", [(200, True), (19, False)])
-def test_a_warm_up_longer_than_the_training_is_told(caplog, n_steps, told):
-    settings = {"n_epochs": 2, "margin_epochs": [0, 0], "steps_per_epoch": 10}
-    warn_of_schedule({**settings, "n_warmup_steps": n_steps})
-    assert ("never reaches lr" in caplog.text) is told
-    warn_of_schedule(settings)  # of a yaml with another scheduler
 
 
 def test_what_is_no_size_of_a_model_is_the_stages_own():

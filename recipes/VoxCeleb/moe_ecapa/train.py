@@ -30,6 +30,7 @@ from training_lists import (
 )
 from training_warnings import (
     warn_of_heard,
+    warn_of_heard_crops,
     warn_of_other_epochs,
     warn_of_schedule,
 )
@@ -167,6 +168,7 @@ def fit(brain, settings, teacher):
         f"{settings['save_folder']}/label_encoder.txt",
     )
     warn_of_schedule(settings)
+    warn_of_heard_crops(settings)
     train, dev = make_train(brain, settings, teacher), make_dev(settings)
     brain.fit(
         brain.hparams.epoch_counter,

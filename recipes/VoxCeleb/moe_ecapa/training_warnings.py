@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training_lists import unheard_speakers
 
-from speechbrain_moe.training.settings import read_yaml
+from speechbrain_moe.training.settings import BEFORE, read_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -90,4 +90,29 @@ def warn_of_other_epochs(settings):
             before,
             n_epochs,
             before,
+        )
+
+
+def warn_of_heard_crops(settings):
+    """Say so if a live teacher would hear the crops of the training before.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key; the hyperparams.yaml of its finetune_from is read, if
+        that is the folder of a training.
+    """
+    path = Path(str(settings["finetune_from"])) / "hyperparams.yaml"
+    if settings["live_teacher"] is None or not path.is_file():
+        return
+    before = {**BEFORE, **read_yaml(path)}
+    alike = before["live_teacher"] and before["seed"] == settings["seed"]
+    n_heard = before["n_epochs_before"] + before["n_epochs"] if alike else 0
+    if settings["n_epochs_before"] < n_heard:
+        logger.warning(
+            "finetune_from %s drew its crops from the same seed: those of %d "
+            "epochs are heard again, but with --n_epochs_before %d",
+            settings["finetune_from"],
+            n_heard - settings["n_epochs_before"],
+            n_heard,
         )
