@@ -130,6 +130,7 @@ def start_weights(hparams, settings, source):
             len(speakers),
         )
         warn_of_heard(source, name, settings)
+        warn_of_heard_crops(settings)
     elif isinstance(settings["init_from"], list):
         init_each(modules, settings["init_from"], some_speech(settings))
         logger.info("experts start from %s", ", ".join(settings["init_from"]))
@@ -168,7 +169,6 @@ def fit(brain, settings, teacher):
         f"{settings['save_folder']}/label_encoder.txt",
     )
     warn_of_schedule(settings)
-    warn_of_heard_crops(settings)
     train, dev = make_train(brain, settings, teacher), make_dev(settings)
     brain.fit(
         brain.hparams.epoch_counter,

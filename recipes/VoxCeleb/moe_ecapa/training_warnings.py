@@ -110,8 +110,8 @@ def warn_of_heard_crops(settings):
     n_heard = before["n_epochs_before"] + before["n_epochs"] if alike else 0
     if settings["n_epochs_before"] < n_heard:
         logger.warning(
-            "finetune_from %s drew its crops from the same seed: those of %d "
-            "epochs are heard again, but with --n_epochs_before %d",
+            "finetune_from %s drew its crops from the same seed: those of up "
+            "to %d epochs are heard again, but with --n_epochs_before %d",
             settings["finetune_from"],
             n_heard - settings["n_epochs_before"],
             n_heard,
