@@ -21,6 +21,7 @@ STEPS = {
     "llr_cosine": "LLR of the cosine",
     "llr": "LLR of AS-norm",
     "llr_quality": "LLR, quality-aware",
+    "llr_fused": "LLR, fused",
 }
 AIMS = {
     "eer": "as many misses as false alarms",

@@ -135,6 +135,7 @@ def _draw(axes, index, name, curve, low, high):
     shares = np.clip([curve.p_fa, curve.p_miss], 1e-9, 1 - 1e-9)
     axes.plot(*ndtri(shares), **style)
     eer = curve_eer(curve).eer
+    label = f"{name} (EER {eer:.2f} %)"
     point = ndtri(np.clip(eer / 100.0, low, high))
     axes.plot(
         point,
@@ -142,7 +143,8 @@ def _draw(axes, index, name, curve, low, high):
         marker=MARKERS[index % len(MARKERS)],
         markersize=7,
         clip_on=False,
-        label=f"{name} (EER {eer:.2f} %)",
+        # matplotlib leaves out of a legend what begins with an underscore
+        label=f" {label}" if label.startswith("_") else label,
         **style,
     )
 

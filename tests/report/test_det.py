@@ -108,3 +108,13 @@ def test_names_may_hold_any_mark(tmp_path):
     name = "up to $5 (_$9)"
     det.plot_det({name: curve(2)}, tmp_path / "det.png", title=name)
     assert (tmp_path / "det.png").stat().st_size > 1000
+
+
+def test_a_name_that_begins_with_an_underscore_is_in_the_legend(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(det, "save_png", lambda figure, _: drawn.append(figure))
+    monkeypatch.setattr(det, "write_whole", lambda _, save: save("det.png"))
+    det.plot_det({"_dense": curve(2), "MoE": curve(2)}, "det.png")
+    (legend,) = drawn[0].legends
+    names = [text.get_text().split(" (")[0] for text in legend.get_texts()]
+    assert [name.strip() for name in names] == ["_dense", "MoE"]

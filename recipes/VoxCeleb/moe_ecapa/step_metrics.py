@@ -9,17 +9,9 @@ Authors
 
 import numpy as np
 
-from speechbrain_moe.inference.card_numbers import with_interval
+from speechbrain_moe.inference.card_numbers import STEPS, with_interval
 from speechbrain_moe.scoring.error_rates import measure
 
-STEPS = {
-    "cosine": "cosine",
-    "as_norm": "AS-norm",
-    "llr_cosine": "LLR of the cosine",
-    "llr": "LLR",
-    "llr_quality": "LLR, quality-aware",
-    "llr_fused": "LLR, fused",
-}
 COLUMNS = {
     "eer": "EER %",
     "min_dcf_0.01": "minDCF(0.01)",
