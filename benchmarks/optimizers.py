@@ -18,20 +18,16 @@ Authors
 
 import argparse
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from short_trainings import as_table, train, with_interval
 from tqdm import tqdm
 
 from speechbrain_moe.inference.experiment import list_checkpoints
 from speechbrain_moe.training.optimizers import OPTIMIZERS
-
-RECIPE = Path(__file__).parents[1] / "recipes" / "VoxCeleb" / "moe_ecapa"
 
 
 def averaged_eer(folder):
@@ -42,41 +38,35 @@ def averaged_eer(folder):
     return None
 
 
-def train(pack, out, n_epochs, how):
+def train_by(pack, out, n_epochs, how):
     """Train by an optimizer, at a rate, from a seed; returns the dev EER."""
     name, lr, seed = how
     folder = out / f"{name}_{lr:g}_{n_epochs}_{seed}"
     eer = averaged_eer(folder)
     if eer is None:
-        command = [sys.executable, "train.py", "hparams/ecapa_small.yaml"]
-        command += ["--data_folder", pack, "--trial_list", "null"]
-        command += ["--metadata", pack / "meta" / "utterances.csv"]
-        command += ["--optimizer_name", name, "--lr", f"{lr:g}"]
-        command += ["--n_epochs", str(n_epochs), "--seed", str(seed)]
-        command += ["--output_folder", folder]
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "said.txt", "a", encoding="utf-8") as said:
-            subprocess.run(
-                [str(word) for word in command],
-                cwd=RECIPE,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-                stdout=said,
-                stderr=said,
-                check=True,
-            )
+        train(
+            "ecapa_small.yaml",
+            folder,
+            data_folder=pack,
+            trial_list="null",
+            metadata=pack / "meta" / "utterances.csv",
+            optimizer_name=name,
+            lr=f"{lr:g}",
+            n_epochs=n_epochs,
+            seed=seed,
+        )
         eer = averaged_eer(folder)
     return eer
 
 
 def table(found, lrs, seeds):
     """Rows of a table, by optimizer and rate; EERs [seeds] of each."""
-    heads = ["optimizer", "lr", *(f"seed {seed}" for seed in seeds), "mean"]
-    rows = [heads, ["---"] * len(heads)]
+    rows = [["optimizer", "lr", *(f"seed {seed}" for seed in seeds), "mean"]]
     for name, lr in product(OPTIMIZERS, lrs):
         eers = found[name, lr]
         figures = [f"{eer:.2f}" for eer in [*eers, np.mean(eers)]]
         rows.append([name, f"{lr:g}", *figures])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return as_table(rows)
 
 
 def difference(found, lrs):
@@ -86,14 +76,8 @@ def difference(found, lrs):
         for name in OPTIMIZERS
     }
     less = np.subtract(*(found[n, best[n]] for n in ("muon", "adamw")))
-    text = f"muon ({best['muon']:g}) less adamw ({best['adamw']:g}): "
-    text += f"{less.mean():+.2f} % of dev EER"
-    if len(less) > 1:
-        sure = stats.t.interval(
-            0.95, len(less) - 1, less.mean(), stats.sem(less)
-        )
-        text += f" [{sure[0]:+.2f}, {sure[1]:+.2f}], {len(less)} seeds"
-    return text
+    names = f"muon ({best['muon']:g}) less adamw ({best['adamw']:g})"
+    return f"{names}: {with_interval(less)}"
 
 
 def main():
@@ -113,7 +97,9 @@ def main():
         for seed, lr, name in product(args.seeds, args.lrs, OPTIMIZERS)
     ]
     with ThreadPoolExecutor(args.n_jobs) as pool:
-        eers = pool.map(lambda how: train(pack, out, args.n_epochs, how), plan)
+        eers = pool.map(
+            lambda how: train_by(pack, out, args.n_epochs, how), plan
+        )
         eers = list(tqdm(eers, total=len(plan), unit="training"))
     found = {}
     for (name, lr, _), eer in zip(plan, eers):
