@@ -71,8 +71,7 @@ def with_interval(less):
     """
     text = f"{less.mean():+.2f} % of dev EER"
     if len(less) > 1:
-        low, high = stats.t.interval(
-            0.95, len(less) - 1, less.mean(), stats.sem(less)
-        )
+        half = stats.t.ppf(0.975, len(less) - 1) * stats.sem(less)
+        low, high = less.mean() - half, less.mean() + half
         text += f" [{low:+.2f}, {high:+.2f}], {len(less)} seeds"
     return text

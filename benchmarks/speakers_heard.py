@@ -6,8 +6,8 @@
 
  * the dense baseline of the recipe, ecapa_small.yaml, taught by the pack's
    CAM++ embeddings; a cell is speakers x recordings of each
- * every cell has as many steps, and the same schedule over them: its
-   recordings come again and again where there are few
+ * every cell has as many steps but for what fills no batch, and the same
+   schedule over them: its recordings come again where there are few
  * a seed draws the weights, the crops, and whom and what of them is heard;
    the cells of a seed are nested: its 32 speakers are among its 128
  * the figure is the EER on the trials of 24 dev speakers, whom none has
@@ -23,7 +23,7 @@ import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -156,13 +156,12 @@ def table_of(found, seeds):
     return as_table(rows)
 
 
-def steps_between(found):
-    """Sentences on each cell less the one before it."""
-    cells = [*found]
+def differences(found):
+    """Sentences on each cell less each one before it."""
     return "\n".join(
         f"{a[0]} x {a[1]} less {b[0]} x {b[1]}: "
         f"{with_interval(np.subtract(found[a], found[b]))}"
-        for b, a in zip(cells, cells[1:])
+        for b, a in combinations(found, 2)
     )
 
 
@@ -206,7 +205,7 @@ def main():
     for (cell, _), eer in zip(plan, eers):
         found.setdefault(cell, []).append(eer)
     print(table_of(found, args.seeds), end="\n\n")
-    print(steps_between(found))
+    print(differences(found))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from speakers_heard import (
+    differences,
     draw,
     keep_rows,
     link_all,
     read_cell,
-    steps_between,
     table_of,
 )
 
@@ -53,13 +53,15 @@ def test_links_lead_to_the_files_and_are_made_once(tmp_path):
     assert (tmp_path / "to" / "id0" / "1.wav").read_text() == "sound"
 
 
-def test_each_cell_is_compared_with_the_one_before_it_seed_by_seed():
-    found = {(2, 4): [9.0, 10.0], (8, 1): [7.0, 9.0]}
-    assert table_of(found, [1, 2]).splitlines()[-1] == (
+def test_each_cell_is_compared_with_those_before_it_seed_by_seed():
+    found = {(2, 4): [9.0, 10.0], (8, 1): [7.0, 9.0], (8, 4): [5.0, 6.0]}
+    assert table_of(found, [1, 2]).splitlines()[3] == (
         "| 8 | 1 | 7.00 | 9.00 | 8.00 |"
     )
-    said = steps_between(found)
-    assert said.startswith("8 x 1 less 2 x 4: -1.50 % of dev EER [-7.85")
+    said = differences(found).splitlines()
+    assert len(said) == 3
+    # One degree of freedom: t = 12.706, standard error 0.5
+    assert said[0].endswith("2 x 4: -1.50 % of dev EER [-7.85, +4.85], 2 seeds")
 
 
 def test_a_cell_reads_as_it_is_written():
