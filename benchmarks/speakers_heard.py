@@ -119,14 +119,15 @@ def keep_rows(teacher, table, out):
 def train_cell(pack, out, longest, how):
     """Train a cell from a seed; returns the EER on the dev trials."""
     (n_speakers, n_each), seed = how
-    folder = out / f"{n_speakers}x{n_each}_{seed}"
+    times = longest // (n_speakers * n_each)
+    n_epochs = N_EPOCHS * times
+    folder = out / f"{n_speakers}x{n_each}_{n_epochs}_{seed}"
     measured = folder / "dev_trials" / "metrics.json"
     if not measured.is_file():
         table = read_table(out / "lists" / "train.csv")
         paths = draw(table, n_speakers, n_each, seed)
         audio = out / f"audio_{folder.name}" / "dev"  # as the teacher has it
         link_all(paths, pack / "dev", audio)
-        times = longest // (n_speakers * n_each)
         train(
             "ecapa_small.yaml",
             folder,
@@ -138,7 +139,7 @@ def train_cell(pack, out, longest, how):
             distill_weight=1,
             pairwise_weight=10,
             n_dev_speakers=N_HELD,
-            n_epochs=N_EPOCHS * times,
+            n_epochs=n_epochs,
             margin_epochs=[epoch * times for epoch in MARGIN_EPOCHS],
             dev_interval=times,
             seed=seed,
