@@ -57,6 +57,6 @@ def test_table_has_a_row_for_each_step_in_order(scored):
         "| step",
         "| ---",
         "| cosine",
-        "| LLR",
+        "| LLR of AS-norm",
     ]
     assert f"{steps['llr']['cllr']:.3f} [" in lines[3]
