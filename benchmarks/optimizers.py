@@ -23,9 +23,10 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from short_trainings import as_table, train, with_interval
+from short_trainings import train, with_interval
 from tqdm import tqdm
 
+from speechbrain_moe.inference.card_numbers import as_table
 from speechbrain_moe.inference.experiment import list_checkpoints
 from speechbrain_moe.training.optimizers import OPTIMIZERS
 

@@ -46,20 +46,6 @@ def train(hparams_file, folder, **keys):
         )
 
 
-def as_table(rows):
-    """Text of a table, its head the first row.
-
-    Example
-    -------
-    >>> print(as_table([["a", "b"], ["1", "2"]]))
-    | a | b |
-    | --- | --- |
-    | 1 | 2 |
-    """
-    rows = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
 def with_interval(less):
     """Mean of differences, one a seed, with its 95 % interval of Student's t.
 

@@ -27,10 +27,11 @@ from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
-from short_trainings import RECIPE, as_table, train, with_interval
+from short_trainings import RECIPE, train, with_interval
 from tqdm import tqdm
 
 from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.card_numbers import as_table
 from speechbrain_moe.training.data import read_table
 
 sys.path.insert(0, str(RECIPE))

@@ -26,7 +26,7 @@ from scoring_data import MEAN_FILE
 from step_metrics import steps_table
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.card_numbers import with_interval
+from speechbrain_moe.inference.card_numbers import as_table, with_interval
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.paired import paired_bootstrap
 from speechbrain_moe.scoring.speakers import speakers_of
@@ -241,23 +241,6 @@ def compare(folder, reference, trial_list):
     )
 
 
-def as_table(rows):
-    """A table in Markdown.
-
-    Arguments
-    ---------
-    rows : list of list of str
-        Cells of each row.
-
-    Returns
-    -------
-    str
-        The header and the rows, each line ended.
-    """
-    lines = [HEADER, ["---"] * len(HEADER), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -269,7 +252,8 @@ def main():
         rows = [read_row(folder, given.list) for folder in given.folders]
         said = [compare(folder, last, given.list) for folder in others]
         steps = [gains(folder, given.list) for folder in given.folders]
-        table = "\n".join([as_table(rows), *said, *filter(None, steps)])
+        table = f"{as_table([HEADER, *rows])}\n"
+        table = "\n".join([table, *said, *filter(None, steps)])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -9,7 +9,11 @@ Authors
 
 import numpy as np
 
-from speechbrain_moe.inference.card_numbers import STEPS, with_interval
+from speechbrain_moe.inference.card_numbers import (
+    STEPS,
+    as_table,
+    with_interval,
+)
 from speechbrain_moe.scoring.error_rates import measure
 
 COLUMNS = {
@@ -105,8 +109,8 @@ def steps_table(steps):
     >>> print(steps_table({"cosine": numbers}).splitlines()[2])
     | cosine | 2.50 [2.00, 3.00] |  |  |  |  |  |
     """
-    rows = [["step", *COLUMNS.values()], ["---"] * (len(COLUMNS) + 1)]
+    rows = [["step", *COLUMNS.values()]]
     for step, metrics in steps.items():
         cells = [with_interval(metrics, name) for name in COLUMNS]
         rows.append([STEPS[step], *cells])
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return as_table(rows) + "\n"
