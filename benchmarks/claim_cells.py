@@ -10,16 +10,15 @@ Authors
 import numpy as np
 from claim_results import label_of
 
+from speechbrain_moe.inference.card_numbers import as_table
+
 NOTHING = "Not run yet.\n"
 NO_VALUE = "–"
 
 
-def as_table(header, rows):
+def table_or_nothing(header, rows):
     """A table in Markdown, or a line that there is none yet."""
-    if not rows:
-        return NOTHING
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"{as_table([header, *rows])}\n" if rows else NOTHING
 
 
 def paired_cells(paired):

@@ -10,7 +10,7 @@ Authors
 """
 
 import numpy as np
-from claim_cells import NO_VALUE, NOTHING, as_table, mean
+from claim_cells import NO_VALUE, NOTHING, mean, table_or_nothing
 from claim_results import label_of
 from claim_statistics import LISTS
 
@@ -39,7 +39,7 @@ def attempts_table(results):
     rows = [
         attempt_cells(row, eers) for row in found if row["list"] == LISTS[0]
     ]
-    return as_table(header, rows)
+    return table_or_nothing(header, rows)
 
 
 def attempt_cells(row, eers):
@@ -120,7 +120,7 @@ def behaviour_table(routed):
                 digits(mean([off_diagonal(row) for row in found]), 2),
             ]
         )
-    return as_table(header, rows)
+    return table_or_nothing(header, rows)
 
 
 def dependence_table(routed):
@@ -135,7 +135,7 @@ def dependence_table(routed):
         [label_of(found[0]), name, *(dependence(found, a) for a in known)]
         for (_, name), found in routed.items()
     ]
-    return as_table(["system", "list", *known], rows if known else [])
+    return table_or_nothing(["system", "list", *known], rows if known else [])
 
 
 def dependence(rows, attribute):

@@ -12,7 +12,6 @@ Authors
 from claim_cells import (
     NO_VALUE,
     NOTHING,
-    as_table,
     cost_cells,
     dcf_cell,
     eer_cell,
@@ -23,6 +22,7 @@ from claim_cells import (
     paired_cells,
     relative_text,
     scaled,
+    table_or_nothing,
     text_of,
 )
 from claim_results import label_of
@@ -67,7 +67,7 @@ def main_table(summaries, resamples):
     ]
     if not rows:
         return NOTHING
-    return as_table(header, rows) + (
+    return table_or_nothing(header, rows) + (
         "\nTrials of the folds that a system ran are pooled at one threshold. "
         f"Intervals: 95 %, {resamples} draws of speakers; they do not cover "
         "another seed of training. Systems that ran on other folds compare "
@@ -122,7 +122,7 @@ def paired_table(comparisons, labels, endpoint):
         rows.append([f"**{cell}**" if bold else cell for cell in cells])
     if not rows:
         return NOTHING
-    return as_table(header, rows) + (
+    return table_or_nothing(header, rows) + (
         "\nOnly the pair in bold, the endpoint, is confirmatory; every other "
         "line describes, with intervals and p-values that are not corrected "
         "for their number. Below 0 the first system errs less.\n"
@@ -157,7 +157,7 @@ def detectable_table(spreads):
         ]
         for d in spreads
     ]
-    return as_table(header, rows)
+    return table_or_nothing(header, rows)
 
 
 def final_table(summaries, comparisons):
@@ -192,7 +192,7 @@ def final_table(summaries, comparisons):
                     *(name, eer_cell(summary), dcf_cell(summary), *cells),
                 ]
             )
-    return as_table(header, rows)
+    return table_or_nothing(header, rows)
 
 
 def claim_table(summaries, comparisons, endpoint):
@@ -218,7 +218,7 @@ def claim_table(summaries, comparisons, endpoint):
         cells += [eer_cell(of_lists.get(name)) for name in LISTS]
         bold = bool(endpoint) and system in endpoint
         rows.append([f"**{cell}**" if bold else cell for cell in cells])
-    table = as_table(header, rows)
+    table = table_or_nothing(header, rows)
     return table + "\n" + verdict(summaries, comparisons, endpoint)
 
 

@@ -6,8 +6,9 @@
 
  * the dense baseline of the recipe, ecapa_small.yaml, taught by the pack's
    CAM++ embeddings; a cell is speakers x recordings of each
- * every cell has as many steps but for what fills no batch, and the same
-   schedule over them: its recordings come again where there are few
+ * every cell has as many steps, but for what fills no batch, and the same
+   schedule over them: its recordings, a whole part of the largest cell's,
+   come again
  * a seed draws the weights, the crops, and whom and what of them is heard;
    the cells of a seed are nested: its 32 speakers are among its 128
  * the figure is the EER on the trials of 24 dev speakers, whom none has
@@ -39,7 +40,7 @@ from voxceleb_prepare import prepare_voxceleb  # noqa: E402
 
 SEED = 1234  # of the recipe: who is held out
 N_HELD = 2  # a training holds out two of its own, the fewest it can
-CELLS = ["32x20", "64x10", "128x5", "128x20"]
+CELLS = [(32, 20), (64, 10), (128, 5), (128, 20)]
 # Epochs of the largest cell, and what the recipe counts in epochs
 N_EPOCHS, MARGIN_EPOCHS = 12, (1, 7)
 
@@ -179,9 +180,7 @@ def main():
     parser.add_argument("pack", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument(
-        "--cells", type=read_cell, nargs="+", default=[*map(read_cell, CELLS)]
-    )
+    parser.add_argument("--cells", type=read_cell, nargs="+", default=CELLS)
     parser.add_argument("--n_jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     pack, out = args.pack.resolve(), args.out.resolve()

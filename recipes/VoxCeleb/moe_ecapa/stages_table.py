@@ -25,7 +25,7 @@ from training_lists import trial_lists
 from verify import verify
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.card_numbers import with_interval
+from speechbrain_moe.inference.card_numbers import as_table, with_interval
 from speechbrain_moe.inference.experiment import (
     find_checkpoint,
     list_checkpoints,
@@ -208,15 +208,14 @@ def main(arguments=None):
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args(arguments)
     try:
-        rows = [HEADER, ["---"] * len(HEADER)]
+        rows = [HEADER]
         for folder in given.folders:
             rows += stage_rows(folder, given.device)
         rows += scoring_rows(given.folders[-1])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
+    print(as_table(rows))
 
 
 if __name__ == "__main__":

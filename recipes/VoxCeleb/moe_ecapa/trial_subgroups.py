@@ -16,6 +16,7 @@ import pandas as pd
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
+from speechbrain_moe.inference.card_numbers import as_table
 from speechbrain_moe.report.routing_attributes import (
     join_metadata,
     read_metadata,
@@ -195,7 +196,7 @@ def as_markdown(name, table):
     str
         Heading, table and sentence.
     """
-    lines = [HEADER, ["---"] * len(HEADER)]
+    lines = [HEADER]
     for row in table.rows:
         counts = row.n_trials, row.n_targets, row.n_speakers
         rates = [
@@ -204,8 +205,7 @@ def as_markdown(name, table):
             in_percent(row.p_fa, row.p_fa_low, row.p_fa_high, 100),
         ]
         lines.append([row.group, *map(str, counts), *rates, row.note])
-    body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"## {name}\n\n{body}\n{gap_sentence(table.gap)}\n"
+    return f"## {name}\n\n{as_table(lines)}\n\n{gap_sentence(table.gap)}\n"
 
 
 def in_percent(value, low, high, factor):
