@@ -24,6 +24,7 @@ from speechbrain_moe.report.routing_map import embedding_map
 
 # 6 colours and 7 markers, counted in step, repeat after 42
 MOST_GROUPS = len(COLOURS) * len(MARKERS)
+POINTS_PER_INCH = 72
 
 
 def plot_embeddings(
@@ -76,6 +77,7 @@ def plot_embeddings(
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(title or "t-SNE of embeddings, by cosine")
+    _part_names(figure, axes.texts)
     write_whole(path, partial(save_png, figure))
 
 
@@ -116,6 +118,7 @@ def _draw_group(axes, code, name, points):
         ha="center",
         va="bottom",
         fontsize=8,
+        in_layout=False,
         bbox={
             "boxstyle": "round,pad=0.15",
             "facecolor": "white",
@@ -123,3 +126,19 @@ def _draw_group(axes, code, name, points):
             "alpha": 0.85,
         },
     )
+
+
+def _part_names(figure, texts):
+    """Lift names that would lie on others, the lowest first."""
+    figure.draw_without_rendering()
+    boxes = [text.get_bbox_patch().get_window_extent() for text in texts]
+    placed = []
+    for i in np.argsort([box.y0 for box in boxes], kind="stable"):
+        box = boxes[i]
+        for lower in sorted(placed, key=lambda one: one.y0):
+            if box.overlaps(lower):
+                box = box.translated(0, lower.y1 - box.y0 + 1)
+        placed.append(box)
+        across, up = texts[i].xyann
+        lifted = (box.y0 - boxes[i].y0) * POINTS_PER_INCH / figure.dpi
+        texts[i].xyann = across, up + lifted

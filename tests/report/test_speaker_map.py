@@ -1,5 +1,7 @@
 """Map of embeddings: groups apart, named, and the same each time."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,18 @@ def test_the_same_seed_gives_the_same_map(drawn, voices):
 def test_each_group_carries_its_name(drawn, voices):
     texts = drawn(plot_embeddings, *voices).axes[0].texts
     assert [text.get_text() for text in texts] == ["ann", "bob", "cid"]
+
+
+def test_no_name_lies_on_another(drawn):
+    rng = np.random.default_rng(0)
+    groups = [f"id{i:05}" for i in range(42)]
+    figure = drawn(plot_embeddings, rng.normal(size=(42, 8)), groups)
+    figure.draw_without_rendering()
+    boxes = [
+        text.get_bbox_patch().get_window_extent()
+        for text in figure.axes[0].texts
+    ]
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_as_many_groups_as_are_let_in_look_different(drawn):
