@@ -227,7 +227,9 @@ def calibrate(given):
         recalibration.copy_calibrated(package, given.out, content)
     forget_parts(given.out)
     said = {"out": given.out, "thresholds": content["thresholds"]["cosine"]}
-    said |= {key: content[key] for key in ("n_trials", "n_target")}
+    said |= {
+        key: content[key] for key in ("n_trials", "n_target", "llr_reason")
+    }
     return Answer(said, calibration_text(said))
 
 
@@ -237,7 +239,7 @@ def calibration_text(said):
     Arguments
     ---------
     said : dict
-        With n_trials, n_target, thresholds and out.
+        With n_trials, n_target, llr_reason, thresholds and out.
 
     Returns
     -------
@@ -248,6 +250,8 @@ def calibration_text(said):
         f"learnt from {said['n_trials']} trials, {said['n_target']} of one "
         "speaker"
     ]
+    if said["llr_reason"]:
+        lines.append(f"  {'llr':8} refused: {said['llr_reason']}")
     for name, threshold in said["thresholds"].items():
         value = threshold["value"]
         words = f"refused: {threshold['reason']}"

@@ -20,7 +20,7 @@ from speechbrain.inference.speaker import SpeakerRecognition
 from speechbrain.utils.fetching import FetchConfig
 
 from speechbrain_moe.errors import AudioError, InputError
-from speechbrain_moe.inference.collected import check_collected
+from speechbrain_moe.inference.collected import check_absent, check_collected
 from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.inference.inputs import checked_wavs
 from speechbrain_moe.inference.learnt import (
@@ -34,6 +34,10 @@ from speechbrain_moe.inference.recordings import read_windows
 from speechbrain_moe.inference.utterances import MIN_DURATION_S
 
 WEB = ("http://", "https://")
+NOT_READ = (
+    "no calibration was read: a training has none, and of a package "
+    "from_hparams reads it"
+)
 
 
 class CheckedRecognition(SpeakerRecognition):
@@ -82,10 +86,12 @@ class CheckedRecognition(SpeakerRecognition):
         """
         encoder = super().from_hparams(source, *args, **kwargs)
         path, missing = fetch_calibration(source, kwargs)
+        config = kwargs.get("fetch_config", FetchConfig())
+        if path is None and missing == NOTHING_LEARNT.missing:
+            check_absent(source, CALIBRATION_FILE, config)
         if encoder is not None and path is None:
             encoder.learnt = NOTHING_LEARNT._replace(missing=missing)
         elif encoder is not None:
-            config = kwargs.get("fetch_config", FetchConfig())
             check_collected(source, {CALIBRATION_FILE: Path(path)}, config)
             encoder.read_calibration(path)
         return encoder
@@ -104,11 +110,13 @@ class CheckedRecognition(SpeakerRecognition):
         CheckedRecognition
             Shares the modules; without calibration.
         """
-        return cls(
+        same = cls(
             modules=dict(encoder.mods),
             hparams=vars(encoder.hparams),
             run_opts={"device": str(encoder.device)},
         )
+        same.learnt = NOTHING_LEARNT._replace(missing=NOT_READ)
+        return same
 
     def read_calibration(self, path):
         """Take calibration and thresholds from a file.

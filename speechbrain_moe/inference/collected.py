@@ -70,6 +70,32 @@ def check_collected(source, files, fetch_config):
             )
 
 
+def check_absent(source, name, fetch_config):
+    """Refuse that a file is not there which the source's manifest names.
+
+    Arguments
+    ---------
+    source : str, Path or FetchSource
+        A folder or a Hub id.
+    name : str
+        The file.
+    fetch_config : FetchConfig
+        As ``from_hparams`` was given it.
+
+    Raises
+    ------
+    PackageError
+        If the manifest names it.
+    """
+    path = find_manifest(source, fetch_config)
+    if path is not None and name in read_sums(path)["files"]:
+        raise PackageError(
+            f"{getattr(source, 'path', source)}: {name} is gone, which "
+            f"{MANIFEST_FILE} names; export or fetch the package again (or, "
+            "if you took it away yourself, speechbrain-moe sign)"
+        )
+
+
 def find_manifest(source, fetch_config):
     """The manifest of a source, fetched if need be.
 

@@ -18,6 +18,7 @@ from speechbrain_moe.errors import AudioError, InputError
 from speechbrain_moe.files import walk_folder
 
 AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au"}
+AUDIO |= {".aifc", ".caf", ".oga", ".rf64", ".sph", ".w64", ".wave"}
 LISTS = {".txt", ".csv", ".lst"}
 
 

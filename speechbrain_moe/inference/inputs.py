@@ -20,6 +20,7 @@ from speechbrain_moe.inference.utterances import MIN_DURATION_S
 
 MAX_CHANNELS = 8
 SAME_RECORDING = 0.9  # correlation of two channels, but of no two voices
+QUIETEST = 2e-4  # between two samples, of 2: features lose parts of it below
 
 
 def checked_wavs(wavs, wav_lens=None, sample_rate=16000):
@@ -46,8 +47,9 @@ def checked_wavs(wavs, wav_lens=None, sample_rate=16000):
     InputError
         If the type or the shape is another, samples or lengths are not
         finite, samples above 1e6, lengths out of range, an utterance shorter
-        than 0.1 s or constant (digital silence), or two rows given without
-        wav_lens are channels of one recording.
+        than 0.1 s, constant (digital silence) or below -80 dB throughout,
+        32-bit integers hold 16 bits, or two rows given without wav_lens are
+        channels of one recording.
 
     Example
     -------
@@ -84,7 +86,7 @@ def to_tensor(values, name):
         if values.dtype.kind == "f":  # of any width and byte order
             values = values.astype(np.float32)
         native = values.dtype.newbyteorder("=")
-        values = torch.from_numpy(np.ascontiguousarray(values, native))
+        values = torch.from_numpy(np.array(values, native))
     if not isinstance(values, torch.Tensor):
         kind = getattr(values, "dtype", type(values).__name__)
         raise InputError(
@@ -92,12 +94,21 @@ def to_tensor(values, name):
         )
     if values.is_floating_point() or name == "wav_lens":
         return values.float()
+    if values.dtype == torch.int32 and 0 < peak(values) < 2**16:
+        raise InputError(
+            f"{name} hold 32-bit integers of no more than 16 bits; give int16"
+        )
     if values.dtype in (torch.int16, torch.int32):
         return values.float() / (torch.iinfo(values.dtype).max + 1)
     raise InputError(
         f"{name} hold {values.dtype}; give floats in [-1, 1], or integers of "
         "16 or 32 bits"
     )
+
+
+def peak(values):
+    """The largest value of a tensor, whatever its sign; 0 of an empty one."""
+    return values.double().abs().max().item() if values.numel() else 0
 
 
 def check_shape(wavs):
@@ -159,5 +170,11 @@ def check_utterance(row, wav, sample_rate):
             f"wavs[{row}] lasts {len(wav) / sample_rate:.3f} s, shorter than "
             f"{MIN_DURATION_S} s; leave it out"
         )
-    if wav.min() == wav.max():
+    swing = (wav.max() - wav.min()).item()
+    if swing == 0:
         raise InputError(f"wavs[{row}] is digital silence; leave it out")
+    if swing < QUIETEST:
+        raise InputError(
+            f"wavs[{row}] is too quiet: its samples lie within {swing:.1g} of "
+            "one another, of 2 that there are; scale it, or leave it out"
+        )

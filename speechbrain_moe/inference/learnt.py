@@ -129,7 +129,7 @@ def read_learnt(path, model_key):
                 name: checked_row(content["thresholds"]["cosine"][name])
                 for name in THRESHOLDS
             },
-            "the cosine could not be calibrated",
+            content.get("llr_reason") or "the cosine could not be calibrated",
         )
         of_this_model = content["model"] == model_key
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

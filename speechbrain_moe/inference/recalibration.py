@@ -25,6 +25,8 @@ from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.thresholds import decision_thresholds
 
 P_TARGET = 0.05  # prior that the calibration cares for most
+# Ten for each of a line's two numbers: Peduzzi et al., J. Clin. Epidemiol. 1996
+MIN_TRIALS = 20  # of each kind
 NOTE = (
     "> Calibrated anew: `calibration.json` was learnt from {list}, "
     "{n_trials} trials, {n_target} of them of one speaker. Thresholds and "
@@ -49,7 +51,8 @@ def learn_calibration(trials, scores, model_key, name):
     Returns
     -------
     dict
-        Calibration of the cosine and thresholds on it, plain values.
+        Calibration of the cosine and thresholds on it, plain values; below
+        20 trials of a kind no calibration, and ``llr_reason``.
 
     Raises
     ------
@@ -68,7 +71,10 @@ def learn_calibration(trials, scores, model_key, name):
     """
     labels = trials.labels
     equal_error_rate(labels, scores)  # a class that is missing, in words
-    calibration = fit_calibration(labels, {"cosine": scores}, P_TARGET)
+    reason, calibrations = few_trials(labels), {}
+    if reason is None:
+        found = fit_calibration(labels, {"cosine": scores}, P_TARGET)
+        calibrations["llr_cosine"] = found.to_dict()
     thresholds = decision_thresholds(labels, scores)
     return {
         "list": name,
@@ -76,11 +82,42 @@ def learn_calibration(trials, scores, model_key, name):
         "n_trials": len(labels),
         "n_target": int(labels.sum()),
         "model": model_key,
-        "calibrations": {"llr_cosine": calibration.to_dict()},
+        "calibrations": calibrations,
+        "llr_reason": reason,
         "thresholds": {
             "cosine": {name: t._asdict() for name, t in thresholds.items()}
         },
     }
+
+
+def few_trials(labels):
+    """Why a log-likelihood ratio cannot be learnt.
+
+    Arguments
+    ---------
+    labels : np.ndarray
+        Of the trials, 0 or 1.
+
+    Returns
+    -------
+    str or None
+        None where there are trials enough.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> few_trials(np.repeat([0, 1], [500, 3]))
+    '3 trials of one speaker, 20 wanted for a log-likelihood ratio'
+    """
+    n_target = int(labels.sum())
+    counts = {"one speaker": n_target, "two": len(labels) - n_target}
+    for kind, count in counts.items():
+        if count < MIN_TRIALS:
+            return (
+                f"{count} trials of {kind}, {MIN_TRIALS} wanted for a "
+                "log-likelihood ratio"
+            )
+    return None
 
 
 def write_calibration(path, content):

@@ -18,11 +18,11 @@ import numpy as np
 from speechbrain_moe.errors import AudioError, InputError
 from speechbrain_moe.inference.checked_recognition import CheckedRecognition
 from speechbrain_moe.inference.decisions import (
-    UNKNOWN,
     decide,
     find_objections,
     mean_embedding,
 )
+from speechbrain_moe.inference.gallery_names import check_name
 from speechbrain_moe.inference.identification import pick
 from speechbrain_moe.inference.voices import describe_voices
 
@@ -128,11 +128,13 @@ class MoESpeakerRecognition(CheckedRecognition):
         InputError
             If the gallery is empty or has a name or value that cannot be.
         """
-        if not isinstance(gallery, dict) or not gallery or UNKNOWN in gallery:
-            raise InputError(
-                "gallery: give a dict of one or more speakers, none of them "
-                f"called {UNKNOWN}"
-            )
+        if not isinstance(gallery, dict) or not gallery:
+            raise InputError("gallery: give a dict of one or more speakers")
+        for name in gallery:
+            try:
+                check_name(name)
+            except InputError as error:
+                raise InputError(f"gallery: {error}") from error
         enrolled = {
             name: self.enrolled(name, value, accept)
             for name, value in gallery.items()

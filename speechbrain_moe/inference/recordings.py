@@ -98,8 +98,12 @@ def checked_path(path):
         raise AudioError(f"{path}: its name is not UTF-8; rename the file")
     if Path(path).is_dir():
         raise AudioError(f"{path}: is a folder; give an audio file")
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise AudioError(f"{path}: no such file; correct the path")
+    if not Path(path).is_file():
+        raise AudioError(
+            f"{path}: is a device or a pipe; write its sound into a file"
+        )
     if not os.access(path, os.R_OK):
         raise AudioError(f"{path}: may not be read; mend its permissions")
     if Path(path).suffix.lower() == ".raw":  # as soundfile takes it

@@ -42,8 +42,8 @@ def speakers_of(paths) -> list[str]:
         speaker = parts[max(0, len(parts) - 3)]
         if len(parts) < 2 or not speaker:
             raise InputError(
-                f"no speaker in the path {path!r}; wanted a relative path "
-                "speaker/session/utterance, or give the speakers yourself"
+                f"no speaker in the path {path!r}; the paths of a list are "
+                "<speaker>/<session>/<file> or <speaker>/<file>"
             )
         speakers.append(speaker)
     return speakers
@@ -70,7 +70,7 @@ def check_labels(trials: Trials) -> None:
     Traceback (most recent call last):
     ...
     speechbrain_moe.scoring.trials.TrialListError: trial "0 a/s/1.wav
-    a/s/2.wav" says different speakers, its paths the same; correct the list
+    a/s/2.wav" says different speakers, its paths the same; correct the ...
     """
     sides = zip(speakers_of(trials.enrol), speakers_of(trials.test))
     for i, (enrol, test) in enumerate(sides):
@@ -79,7 +79,8 @@ def check_labels(trials: Trials) -> None:
             raise TrialListError(
                 f'trial "{trials.labels[i]} {trials.enrol[i]} '
                 f'{trials.test[i]}" says {words[trials.labels[i]]}, its '
-                f"paths {words[1 - trials.labels[i]]}; correct the list"
+                f"paths {words[1 - trials.labels[i]]}; correct the list, or "
+                "write its paths as <speaker>/<session>/<file>"
             )
     if len(set(trials.labels.tolist())) < 2:
         raise TrialListError(

@@ -61,7 +61,10 @@ def test_every_broken_file_of_the_list_is_named(given, trial_list, refused):
 def test_a_calibration_gives_verify_a_probability(
     given, trial_list, voices, said
 ):
-    found = said("calibrate", *given, "--out", "calibration.json")
+    lines = (trial_list / "trials.txt").read_text()
+    (trial_list / "often.txt").write_text(7 * lines)
+    often = "often.txt", *given[1:]
+    found = said("calibrate", *often, "--out", "calibration.json")
     assert [*found["thresholds"]] == ["eer", "far1", "far0.1"]
     pair = ["audio/a/s/0.wav", "audio/a/s/1.wav"]
     model = (*given[3:], "--calibration", "calibration.json")
@@ -70,6 +73,16 @@ def test_a_calibration_gives_verify_a_probability(
     assert "no threshold eer" in decision["reason"]
     scored = said("score", *given, "--calibration", "calibration.json")
     assert len(scored["llr"]) == 15
+
+
+def test_a_calibration_of_few_trials_gives_none_and_says_so(
+    given, said, capsys
+):
+    assert main(["calibrate", *given, "--out", "few.json"]) == 0
+    assert "  llr      refused: 3 trials of one" in capsys.readouterr().out
+    pair = ["audio/a/s/0.wav", "audio/a/s/1.wav", *given[3:]]
+    decision = said("verify", *pair, "--calibration", "few.json")
+    assert decision["probability"] is None
 
 
 def test_a_calibrated_copy_of_a_package_is_written(

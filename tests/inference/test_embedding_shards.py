@@ -83,9 +83,21 @@ def test_key_follows_weights_and_settings(experiment):
     keys = [encoder_key(encoder)]
     encoder.mods.embedding_model.expert_bias.add_(1e-6)
     keys.append(encoder_key(encoder))
-    encoder.hparams.top_k = 1
+    encoder.mods.embedding_model.top_k = 1
     keys.append(encoder_key(encoder))
     assert len(set(keys)) == 3
+
+
+def test_key_follows_the_model_that_was_built(experiment):
+    encoder = load_encoder(experiment)
+    key = encoder_key(encoder)
+    encoder.hparams.top_k = 1  # says so alone: nothing was built of it
+    assert encoder_key(encoder) == key
+    stft = encoder.mods.compute_features.compute_STFT
+    stft.hop_length //= 2
+    halved = encoder_key(encoder)
+    stft.win_length *= 2
+    assert len({key, halved, encoder_key(encoder)}) == 3
 
 
 def test_joined_shards_skip_one_that_holds_broken_files_alone():

@@ -25,6 +25,15 @@ def test_linked_folders_are_searched_too(folder):
 
 
 @pytest.mark.parametrize(
+    "suffix", ["aifc", "caf", "oga", "rf64", "sph", "w64", "wave"]
+)
+def test_rarer_kinds_of_audio_are_found_in_a_folder(folder, suffix):
+    (folder / f"rare/one.{suffix}").parent.mkdir()
+    (folder / f"rare/one.{suffix}").touch()
+    assert list_files(["rare"]) == [f"rare/one.{suffix}"]
+
+
+@pytest.mark.parametrize(
     "given, found",
     [
         (["a/2.wav"], ["a/2.wav"]),

@@ -31,6 +31,26 @@ def test_integers_are_scaled(wavs, dtype):
     assert torch.allclose(found, wavs, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "change, why",
+    [
+        (lambda wavs: (wavs * 32767).to(torch.int32), "give int16"),
+        (lambda wavs: wavs * 1e-4, r"wavs\[0\] is too quiet"),
+        (lambda wavs: 0.5 + wavs * 1e-4, r"wavs\[0\] is too quiet"),
+    ],
+    ids=["16 bits in 32", "quiet", "quiet beside zero"],
+)
+def test_sound_that_features_would_lose_is_refused(wavs, change, why):
+    with pytest.raises(InputError, match=why):
+        checked_wavs(change(wavs))
+
+
+def test_arrays_that_may_not_be_written_are_taken(wavs):
+    whole = (wavs.numpy() * 32767).astype("<i2")
+    locked = np.frombuffer(whole.tobytes(), "<i2").reshape(whole.shape)
+    assert torch.allclose(checked_wavs(locked)[0], wavs, atol=1e-4)
+
+
 def test_single_waveform_becomes_a_batch(wavs):
     assert torch.equal(checked_wavs(wavs[0])[0], wavs[:1])
 

@@ -85,14 +85,27 @@ def test_a_copy_is_whole_and_its_card_says_what_it_is(
     assert stored["list"] == "new.txt"
 
 
+def few(n_each):
+    """As many target and nontarget trials, and their cosines."""
+    labels = np.repeat([1, 0], n_each)
+    scores = np.linspace(1, 0, 2 * n_each)
+    scores[n_each - 1], scores[n_each] = scores[n_each], scores[n_each - 1]
+    return Trials(labels, ["a"] * len(labels), ["b"] * len(labels)), scores
+
+
 def test_few_errors_give_a_probability_but_no_threshold(key):
-    labels = np.array([1, 1, 1, 0, 0, 0])
-    scores = np.array([0.8, 0.7, 0.2, 0.3, 0.1, 0.0])
-    trials = Trials(labels, ["a"] * 6, ["b"] * 6)
-    found = learn_calibration(trials, scores, key, "mine.txt")
+    found = learn_calibration(*few(20), key, "mine.txt")
     assert found["calibrations"]["llr_cosine"]["weights"][0] > 0
     for threshold in found["thresholds"]["cosine"].values():
         assert threshold["value"] is None and "wanted" in threshold["reason"]
+
+
+def test_few_trials_give_no_probability_and_say_so(package, key, tmp_path):
+    found = learn_calibration(*few(19), key, "mine.txt")
+    copy_calibrated(package, tmp_path / "mine", found)
+    learnt = open_recognition(tmp_path / "mine").learnt
+    assert learnt.calibration is None
+    assert "19 trials of one speaker, 20 wanted" in learnt.missing
 
 
 def test_the_package_itself_and_other_folders_are_left_alone(

@@ -57,7 +57,7 @@ def test_score_is_the_stock_cosine(encoder, files):
 def test_without_a_calibration_the_default_gives_no_decision(encoder, files):
     found = encoder.verify(files[0], files[1])
     assert found.same_speaker is found.llr is found.threshold is None
-    assert found.reason.startswith("no threshold eer: the package has no cali")
+    assert found.reason.startswith("no threshold eer: no calibration was read")
 
 
 def test_decision_tells_quality_and_experts_of_both_sides(encoder, files):
@@ -144,7 +144,9 @@ def test_voice_that_nobody_enrolled_is_unknown(encoder, files):
     [
         ({}, "one or more speakers"),
         (["a.wav"], "one or more speakers"),
-        ({"unknown": "a.wav"}, "none of them called unknown"),
+        ({"unknown": "a.wav"}, "gallery: name 'unknown'"),
+        ({"Unknown": "a.wav"}, "gallery: name 'Unknown'"),
+        ({None: "a.wav"}, "gallery: name is None"),
         ({"ann": np.ones(31)}, r"gallery\['ann'\].*give \[32\]"),
         ({"ann": np.full(32, np.nan)}, r"gallery\['ann'\].*length nan"),
         ({"ann": np.full(32, 0.5)}, r"gallery\['ann'\].*length 2.83"),
@@ -234,7 +236,7 @@ def test_calibrated_package_decides_by_name(package, files, savedir):
 
 def test_calibration_of_other_settings_is_not_used(package, files):
     encoder = MoESpeakerRecognition.from_hparams(
-        str(package), overrides={"top_k": 1}
+        str(package), overrides={"embedding_model": {"top_k": 1}}
     )
     found = encoder.verify(files[0], files[0])
     assert found.same_speaker is found.llr is None

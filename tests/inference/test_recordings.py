@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -167,6 +169,13 @@ def test_missing_file_and_folder_are_refused_by_name(tmp_path, normalizer):
         next(read_windows(tmp_path / "nowhere.wav", normalizer))
     with pytest.raises(AudioError, match="is a folder"):
         next(read_windows(str(tmp_path), normalizer))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_refused_as_what_it_is(tmp_path, normalizer):
+    os.mkfifo(tmp_path / "a.wav")
+    with pytest.raises(AudioError, match="a.wav: is a device or a pipe"):
+        next(read_windows(tmp_path / "a.wav", normalizer))
 
 
 def test_file_that_may_not_be_read_is_refused(
