@@ -1,7 +1,7 @@
 """The checkpoint of a training folder, as a filled inference graph.
 
- * best is the average of the last checkpoints, where there is one: the lowest
-   of many dev EERs is partly luck, the average was not picked
+ * best is the average of the last checkpoints, where the training wants one:
+   the lowest of many dev EERs is partly luck, the average was not picked
  * the graph is the ``model`` section of the training folder's resolved
    hyperparams.yaml: the one that was trained, inline, with no include
  * the classifier keeps the speakers as recorded, without the copies that
@@ -139,7 +139,8 @@ def find_checkpoint(folder, name=None):
     Raises
     ------
     PackageError
-        If there is none, or none of that name.
+        If there is none, or none of that name; or there is an average, and no
+        hyperparams.yaml to say whether it is wanted.
     """
     found = list_checkpoints(folder)
     if not found:
@@ -148,11 +149,7 @@ def find_checkpoint(folder, name=None):
             "first"
         )
     if name is None:
-        last = max(one.meta["epoch"] for one in found)
-        averages = [one for one in found if "n_averaged" in one.meta]
-        # A training that went on has left its average behind
-        averages = [one for one in averages if one.meta["epoch"] == last]
-        return (averages or found)[0]
+        return choose(found, folder)
     for checkpoint in found:
         if checkpoint.path.name == name:
             return checkpoint
@@ -160,6 +157,33 @@ def find_checkpoint(folder, name=None):
         f"{folder} holds no checkpoint {name}; there are "
         f"{', '.join(one.path.name for one in found)}"
     )
+
+
+def choose(found, folder):
+    """The average, where the training still wants one, else the lowest dev EER.
+
+    Arguments
+    ---------
+    found : list of Checkpoint
+        One or more, lowest dev EER first.
+    folder : str or Path
+        The save_folder that they are from.
+
+    Returns
+    -------
+    Checkpoint
+        One of them.
+    """
+    epochs = [one for one in found if "n_averaged" not in one.meta]
+    averages = [one for one in found if "n_averaged" in one.meta]
+    if not (epochs and averages):  # average.py leaves an average alone
+        return found[0]
+    settings = read_tree(Path(folder).parent / HPARAMS_FILE)
+    # A training that went on has left its average behind
+    last = max(one.meta["epoch"] for one in epochs)
+    is_current = averages[0].meta["epoch"] >= last
+    wanted = settings.get("n_averaged") != 1 and is_current
+    return (averages if wanted else epochs)[0]
 
 
 def read_weights(checkpoint, name):

@@ -10,6 +10,8 @@ Authors
 
 from contextlib import contextmanager
 from json import JSONDecodeError
+from pathlib import Path
+from textwrap import shorten
 
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -62,7 +64,31 @@ def hub_errors(repo_id, revision=None):
         # An upload wraps what went wrong with a large file
         wrapped = isinstance(error, RuntimeError) and error.__cause__
         said = explain(wrapped or error, revision)
-        raise PackageError(f"{repo_id}: {said}") from error
+        raise PackageError(f"{repo_id}: {said}{near(repo_id)}") from error
+
+
+def near(repo_id):
+    """A word on the folder here that was meant, perhaps.
+
+    Arguments
+    ---------
+    repo_id : str
+        As user/name.
+
+    Returns
+    -------
+    str
+        Empty where no folder here is called as the user.
+
+    Example
+    -------
+    >>> near("user/voices")
+    ''
+    """
+    path = Path(str(repo_id))
+    if path.is_absolute() or not path.parent.name or not path.parent.is_dir():
+        return ""
+    return f"; the folder {path.parent} here holds no package {path.name}"
 
 
 def explain(error, revision):
@@ -92,7 +118,7 @@ def explain(error, revision):
     if isinstance(error, JSONDecodeError):
         return "what answers is not the Hub; look for a proxy or a login page"
     status = getattr(getattr(error, "response", None), "status_code", None)
-    reason = " ".join((str(error) or repr(error)).split())[:MAX_REASON]
+    reason = shorten(str(error) or repr(error), MAX_REASON, placeholder=" ...")
     if status in (401, 403):
         return f"the Hub refused the token ({reason}); give {TOKEN}"
     if isinstance(error, HfHubHTTPError):

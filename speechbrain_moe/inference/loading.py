@@ -114,6 +114,10 @@ def check_source(source):
     speechbrain_moe.errors.PackageError: exported/moe/v2: there is no such
     folder, and a Hub id has the form user/name; give one of the two
     """
+    if Path(source).is_file():
+        raise PackageError(
+            f"{source}: is a file; give the folder of the package it is in"
+        )
     if not HUB_ID.fullmatch(str(source)):
         raise PackageError(
             f"{source}: there is no such folder, and a Hub id has the form "

@@ -23,7 +23,7 @@ from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.lobes.losses import balance_loss, z_loss
 from speechbrain_moe.training.balance import move_bias
 from speechbrain_moe.training.draws import seed_step
-from speechbrain_moe.training.epoch_log import EpochLog
+from speechbrain_moe.training.epoch_log import EpochLog, sum_processes
 from speechbrain_moe.training.schedules import margin_share, temperature_of
 
 
@@ -46,7 +46,14 @@ class MoEBrain(sb.Brain):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.epoch_log = EpochLog(self.encoder.n_experts, self.device)
+        # Before any step: a move makes new buffers, and fit_batch keeps them
+        self.hparams.load_window.to(self.device)
+        taught = ["distill_loss"] if "distillation" in self.modules else []
+        self.epoch_log = EpochLog(
+            self.encoder.n_experts,
+            ["speaker_loss", *taught, "balance_loss", "z_loss"],
+            self.device,
+        )
         self.n_skipped_in_a_row = 0
         if self.checkpointer is not None:
             self.checkpointer.add_recoverable("epoch_log", self.epoch_log)
@@ -99,7 +106,7 @@ class MoEBrain(sb.Brain):
         seed_step(self.hparams.seed, self.drawn_epoch, self.step, rank)
 
     def fit_batch(self, batch):
-        """One step; if its loss is not finite, none.
+        """One step; if its loss is not finite in any process, none.
 
         Arguments
         ---------
@@ -109,11 +116,12 @@ class MoEBrain(sb.Brain):
         Returns
         -------
         torch.Tensor
-            Its loss, a scalar on the CPU.
+            The loss of this process, a scalar on the CPU.
         """
         before = [(b, b.clone()) for b in self._statistics()]
         loss = super().fit_batch(batch)
-        if not loss.isfinite():
+        bad = {"bad": (~loss.isfinite()).float().reshape(1)}
+        if sum_processes(bad, self.device)["bad"] > 0:
             for buffer, value in before:  # a NaN would stay in running means
                 buffer.copy_(value)
         return loss
@@ -223,7 +231,7 @@ class MoEBrain(sb.Brain):
 
     def _gate_losses(self, routing, sources):
         """Balance loss and z-loss; moves the bias where that is asked for."""
-        load = self.hparams.load_window.to(self.device).update(
+        load = self.hparams.load_window.update(
             routing.expert_ids, routing.expert_weights, sources
         )
         if self.hparams.balance_bias_rate:

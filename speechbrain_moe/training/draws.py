@@ -1,7 +1,8 @@
 """Random numbers that a killed training finds again.
 
  * what is drawn for an utterance follows from seed, epoch and its name; what
-   is drawn in a step, from seed, epoch, step and process
+   is drawn in a step, from seed, epoch, step and process; the order of the
+   utterances, from seed and epoch
  * so that nothing needs to be kept in a checkpoint, and neither workers nor
    the way that data is stored change a draw
 
@@ -14,6 +15,7 @@ import random
 
 import numpy as np
 import torch
+from torch.utils.data import Sampler
 
 
 class Draws:
@@ -57,6 +59,37 @@ class Draws:
         """
         seed = draw_seed(self.seed, self.epoch, *names)
         return torch.Generator().manual_seed(seed)
+
+
+class DrawnOrder(Sampler):
+    """The order of a dataset's items in the current epoch.
+
+    The same in every process; under torchrun, SpeechBrain gives each of
+    them its share.
+
+    Arguments
+    ---------
+    dataset : Dataset
+        The items.
+    draws : Draws
+        Says which seed and epoch it is.
+
+    Example
+    -------
+    >>> order = DrawnOrder(["a", "b", "c"], Draws(seed=1234))
+    >>> sorted(order)
+    [0, 1, 2]
+    """
+
+    def __init__(self, dataset, draws):
+        self.dataset, self.draws = dataset, draws
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __iter__(self):
+        generator = self.draws.of("order")
+        return iter(torch.randperm(len(self), generator=generator).tolist())
 
 
 def draw_seed(*names):

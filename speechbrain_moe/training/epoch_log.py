@@ -41,6 +41,8 @@ class EpochLog:
     ---------
     n_experts : int
         Experts to choose from, E.
+    losses : iterable of str
+        Names of the losses that batches are counted with.
     device : str
         Where processes exchange their sums.
 
@@ -49,20 +51,30 @@ class EpochLog:
     >>> from speechbrain_moe.lobes.aggregate import Routing
     >>> probs = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
     >>> ids, ones = torch.tensor([[0], [1]]), torch.ones(2, 1)
-    >>> log = EpochLog(n_experts=2)
-    >>> log.add(Routing(probs.log(), probs, ids, ones, ones, ones), {})
+    >>> log = EpochLog(n_experts=2, losses=["z_loss"])
+    >>> routing = Routing(probs.log(), probs, ids, ones, ones, ones)
+    >>> log.add(routing, {"z_loss": torch.tensor(3.0)})
     >>> figures = log.figures()
-    >>> figures["load_0"], figures["n_dead_experts"]
-    (0.5, 0)
+    >>> figures["load_0"], figures["n_dead_experts"], figures["z_loss"]
+    (0.5, 0, 3.0)
     """
 
-    def __init__(self, n_experts, device="cpu"):
+    def __init__(self, n_experts, losses=(), device="cpu"):
         self.n_experts, self.device = n_experts, device
+        self.losses = [*losses]
         self.start()
 
     def start(self):
-        """Forget what was counted: an epoch begins."""
-        self.sums = {"n_skipped_steps": torch.zeros(1)}
+        """Forget what was counted: an epoch begins.
+
+        All sums are there from now on, in one order: a process that has
+        counted no batch exchanges as many as the others.
+        """
+        sizes = {"n_skipped_steps": 1, "n_rows": 1, "n_batches": 1}
+        sizes |= {"load": self.n_experts, "probs": self.n_experts}
+        sizes |= {"entropy": 1, "margin": 1}
+        sizes |= {f"loss {name}": 1 for name in self.losses}
+        self.sums = {name: torch.zeros(n) for name, n in sizes.items()}
 
     def skip(self):
         """Count a step that was not taken."""
@@ -77,7 +89,7 @@ class EpochLog:
         routing : Routing
             Of a training batch of B utterances.
         losses : dict
-            Scalars by name.
+            Scalars by name, all that the log was made for.
         """
         probs = routing.gate_probs
         ids, weights = routing.expert_ids, routing.expert_weights
@@ -100,8 +112,7 @@ class EpochLog:
         """Add to the sums, which stay where the values are: no waiting."""
         for name, value in values.items():
             value = torch.as_tensor(value).detach().float().reshape(-1)
-            before = self.sums.get(name, torch.zeros(1))
-            self.sums[name] = before.to(value.device) + value
+            self.sums[name] = self.sums[name].to(value.device) + value
 
     def figures(self):
         """The epoch in numbers; to be asked for in every process.
@@ -118,13 +129,12 @@ class EpochLog:
             when nothing was counted.
         """
         sums = sum_processes(self.sums, self.device)
-        if "n_rows" not in sums:
-            return {}
         n_rows, n_batches = sums["n_rows"], sums["n_batches"]
+        if not n_rows:
+            return {}
         load, probs = sums["load"] / n_rows, sums["probs"] / n_rows
-        losses = [name for name in sums if name.startswith("loss ")]
         return {
-            **{n[5:]: float(sums[n] / n_batches) for n in losses},
+            **{n: float(sums[f"loss {n}"] / n_batches) for n in self.losses},
             **{f"load_{i}": x for i, x in enumerate(load.tolist())},
             "n_dead_experts": int((load < DEAD_LOAD).sum()),
             "balance_over_ideal": float(balance_loss(probs[None], load)),
@@ -160,9 +170,9 @@ class EpochLog:
         """
         if end_of_epoch:
             return
-        self.sums = torch.load(path)
-        if not if_main_process():  # the main one goes on with those of all
-            self.sums = {name: 0 * v for name, v in self.sums.items()}
+        self.start()
+        if if_main_process():  # it goes on with those of all
+            self.sums |= torch.load(path)
 
 
 class EpochCurves(TensorboardLogger):

@@ -28,12 +28,6 @@ def check_effect(settings):
         The message names the keys to change.
     """
     check_choosing(settings)
-    selection = settings.get("selection")
-    if settings.get("freeze_experts") and selection == "uniform":
-        raise HyperparameterError(
-            "freeze_experts is True and selection uniform: there is no gate "
-            "that could learn, so choose selection soft or top_k, or False"
-        )
     n_hard = settings.get("n_hard_speakers")
     if n_hard and settings.get("hard_margin") == 0:
         raise HyperparameterError(
@@ -46,11 +40,8 @@ def check_effect(settings):
             f"init_from is {init!r} and finetune_from {tuned!r}: both fill "
             "the experts, so give one of them"
         )
-    if settings.get("freeze_experts") and init is None and tuned is None:
-        raise HyperparameterError(
-            "freeze_experts is True, and init_from and finetune_from null: "
-            "random experts would stay so; give one of them, or False"
-        )
+    if settings.get("freeze_experts"):
+        check_frozen(settings)
     noise = settings.get("init_noise")
     if noise and isinstance(init, (list, tuple)):
         raise HyperparameterError(
@@ -67,6 +58,51 @@ def check_effect(settings):
         raise HyperparameterError(
             f"n_hearings is {n_hearings} and live_teacher null: no batch is "
             "kept to be heard again, so give 1"
+        )
+
+
+def check_frozen(settings):
+    """Refuse to freeze experts that leave a gate nothing to learn.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key, with freeze_experts True.
+
+    Raises
+    ------
+    HyperparameterError
+        The message names the keys to change.
+
+    Example
+    -------
+    >>> check_frozen({"n_experts": 1})
+    Traceback (most recent call last):
+    ...
+    speechbrain_moe.errors.HyperparameterError: freeze_experts is True and
+    n_experts 1: a gate over one changes nothing, so give more, or False
+    """
+    if settings.get("selection") == "uniform":
+        raise HyperparameterError(
+            "freeze_experts is True and selection uniform: there is no gate "
+            "that could learn, so choose selection soft or top_k, or False"
+        )
+    if settings.get("n_experts") == 1:
+        raise HyperparameterError(
+            "freeze_experts is True and n_experts 1: a gate over one changes "
+            "nothing, so give more, or False"
+        )
+    init = settings.get("init_from")
+    if init is None and settings.get("finetune_from") is None:
+        raise HyperparameterError(
+            "freeze_experts is True, and init_from and finetune_from null: "
+            "random experts would stay so; give one of them, or False"
+        )
+    if isinstance(init, str) and settings.get("init_noise") == 0:
+        raise HyperparameterError(
+            f"freeze_experts is True, init_from {init!r} and init_noise "
+            f"{settings['init_noise']}: a gate over copies changes nothing, "
+            "so give noise, such as 0.1, or a list of sources, or False"
         )
 
 

@@ -1,7 +1,8 @@
 """Whether a folder holds the training that is to go on there.
 
  * what shapes the model, who is trained on, what is heard and how the
-   weights change stay as they began; how many epochs may change
+   weights change stay as they began: every key but those named here
+ * how many epochs there are may change, and where things are
 
 Authors
  * The speechbrain_moe developers 2026
@@ -12,27 +13,35 @@ from pathlib import Path
 from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.settings import BEFORE, COUNTED, read_yaml
 
-FIXED_KEYS = (
-    # Who is trained on
-    "batch_size",
-    "seed",
-    "speeds",
-    "n_voices",
-    "n_dev_speakers",
-    "min_duration_s",
-    # What is heard
-    "voice_prob",
-    "n_hearings",
-    "n_epochs_before",
-    "centre_teacher",
-    "freeze_experts",
-    # How the weights change
-    "optimizer_name",
-    "lr",
-    "lr_decay",
-    "n_warmup_steps",
-    "weight_decay",
+FREE_KEYS = (
+    # Where things are
+    "data_folder",
+    "train_folder",
+    "trial_folder",
+    "trial_list",
+    "metadata",
+    "output_folder",
+    "save_folder",
+    "package_folder",
+    "train_log",
+    "noise_csv",
+    "rir_csv",
+    # How long, and what comes of it
+    "n_epochs",
+    "n_averaged",
+    "half_weights",
+    "dev_interval",
+    "ckpt_interval_minutes",
+    "max_skipped_steps",
+    "tensorboard",
+    # How it runs
+    "num_workers",
+    "keep_freed_memory",
+    # What it began with
+    "init_from",
+    "init_noise",
 )
+PLAIN = (bool, int, float, str, list, type(None))
 # Another place for the same is fine; with it or without is not
 GIVEN_KEYS = (
     "teacher_embeddings",
@@ -40,6 +49,9 @@ GIVEN_KEYS = (
     "live_teacher",
     "finetune_from",
     "shards",
+    "voices_folder",
+    "noise_folder",
+    "rir_folder",
 )
 
 
@@ -65,13 +77,6 @@ def check_same_training(settings):
     if not before.is_file():
         return
     before = {**BEFORE, **read_yaml(before)}
-    plain = (bool, int, float, str, list, type(None))
-    fixed = [
-        key
-        for key in settings["model"]
-        if key in settings and isinstance(settings[key], plain)
-    ]
-    idle = ["top_k"] * (settings.get("selection") in ("soft", "uniform"))
     changed = [
         key
         for key in GIVEN_KEYS
@@ -79,10 +84,8 @@ def check_same_training(settings):
     ]
     changed += [
         key
-        for key in [*fixed, *FIXED_KEYS]
-        if key in settings
-        and key not in (*COUNTED, *idle)
-        and before.get(key) != settings[key]
+        for key in fixed_keys(settings, before)
+        if before.get(key) != settings[key]
     ]
     for key in changed[:1]:
         raise HyperparameterError(
@@ -90,3 +93,37 @@ def check_same_training(settings):
             f"{before.get(key)!r}, now it is {settings[key]!r}: choose "
             "another output_folder, or remove this one to start over"
         )
+
+
+def fixed_keys(settings, before):
+    """Keys with plain values that stay as a training began.
+
+    Arguments
+    ---------
+    settings : dict
+        Values by key.
+    before : dict
+        Those of the folder; what it does not know was not there yet.
+
+    Returns
+    -------
+    list of str
+        Those of the model first.
+
+    Example
+    -------
+    >>> fixed_keys({"model": {"n_mels": 0}, "lr": 1, "n_mels": 80}, {"lr": 2})
+    ['n_mels', 'lr']
+    """
+    others = (*FREE_KEYS, *GIVEN_KEYS, *COUNTED, "model")
+    if settings.get("selection") in ("soft", "uniform"):
+        others += ("top_k",)
+    known = [*settings["model"], *(key for key in settings if key in before)]
+    return [
+        key
+        for key in dict.fromkeys(known)
+        if key in settings
+        and key not in others
+        and (key == "snr_db" or isinstance(settings[key], PLAIN))
+        and not key.startswith("__")
+    ]

@@ -58,7 +58,8 @@ def find_audio(folder, argument):
     Arguments
     ---------
     folder : str or Path
-        Searched recursively for wav, flac, ogg and opus, links included.
+        Searched recursively for wav, flac, ogg and opus, links included;
+        not for hidden files, which a killed write may have left.
     argument : str
         What the caller calls the folder, for the message.
 
@@ -88,7 +89,7 @@ def find_audio(folder, argument):
         os.path.join(root, name)
         for root, names in walk_folder(Path(folder).resolve())
         for name in names
-        if Path(name).suffix.lower() in FORMATS
+        if Path(name).suffix.lower() in FORMATS and not name.startswith(".")
     )
     paths = sorted(found)
     if not paths:

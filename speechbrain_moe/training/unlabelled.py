@@ -21,7 +21,9 @@ from speechbrain_moe.training.teacher import teacher_rows
 logger = get_logger(__name__)
 
 
-def list_unlabelled(csv_path, folder, teacher, min_duration_s, sample_rate):
+def list_unlabelled(
+    csv_path, folder, teacher, min_duration_s, sample_rate, has_begun=False
+):
     """Write the csv of unlabelled files that a teacher knows.
 
     Arguments
@@ -37,6 +39,8 @@ def list_unlabelled(csv_path, folder, teacher, min_duration_s, sample_rate):
         Shorter files are left out.
     sample_rate : int
         In Hz; what the files must have.
+    has_begun : bool
+        Whether a training has begun on the list: it stays as it is.
 
     Returns
     -------
@@ -49,7 +53,8 @@ def list_unlabelled(csv_path, folder, teacher, min_duration_s, sample_rate):
         If the folder holds no audio, or a file that the teacher knows
         cannot be read or has another rate.
     HyperparameterError
-        If the teacher knows none, or two by one row.
+        If the teacher knows none, or two by one row, or a training has begun
+        on other files.
     """
     files = find_audio(folder, "unlabelled_folder")
     known = teacher_rows(teacher, files)
@@ -78,5 +83,12 @@ def list_unlabelled(csv_path, folder, teacher, min_duration_s, sample_rate):
             "duration_s": list(kept.values()),
         }
     )
-    write_whole(csv_path, table.to_csv(index=False, lineterminator="\n"))
+    text = table.to_csv(index=False, lineterminator="\n")
+    if has_begun and Path(csv_path).read_text(encoding="utf-8") != text:
+        raise HyperparameterError(
+            f"unlabelled_folder {folder}: its files, or those that the "
+            f"teacher knows, are others than a training began on ({csv_path}): "
+            "put them back, or choose another output_folder"
+        )
+    write_whole(csv_path, text)
     return len(table)

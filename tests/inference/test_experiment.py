@@ -84,18 +84,49 @@ def test_training_of_before_there_were_subcentres_is_read(training):
     assert torch.equal(old, new)
 
 
+def add_average(folder, epoch=2, dev_eer=15.0):
+    """Put an average beside the checkpoints of two epochs (20 and 10 %)."""
+    average = folder / "save/average/CKPT+average"
+    shutil.copytree(folder / "save/CKPT+worse", average)
+    (average / "sizes.json").write_text("{}")
+    meta = f"n_averaged: 2\nepoch: {epoch}\ndev_eer: {dev_eer}\n"
+    (average / "CKPT.yaml").write_text(f"end-of-epoch: true\n{meta}")
+
+
+@pytest.mark.parametrize("dev_eer", [15.0, 5.0])
 @pytest.mark.parametrize(
     "epoch, taken", [(2, "CKPT+average"), (1, "CKPT+best")]
 )
 def test_an_average_left_behind_by_later_epochs_is_not_taken(
-    training, epoch, taken
+    training, epoch, taken, dev_eer
 ):
-    average = training / "save/average/CKPT+average"
-    shutil.copytree(training / "save/CKPT+worse", average)
-    (average / "sizes.json").write_text("{}")
-    meta = f"n_averaged: 2\nepoch: {epoch}\ndev_eer: 15.0\n"
-    (average / "CKPT.yaml").write_text(f"end-of-epoch: true\n{meta}")
+    add_average(training, epoch, dev_eer)
     assert find_checkpoint(training / "save").path.name == taken
+
+
+@pytest.mark.parametrize("dev_eer", [15.0, 5.0])
+@pytest.mark.parametrize(
+    "n_averaged, taken", [(2, "CKPT+average"), (1, "CKPT+best")]
+)
+def test_an_average_is_not_taken_where_the_training_no_longer_wants_one(
+    training, n_averaged, taken, dev_eer
+):
+    add_average(training, dev_eer=dev_eer)
+    change_graph(training, "seed: 1\n", f"seed: 1\nn_averaged: {n_averaged}\n")
+    assert find_checkpoint(training / "save").path.name == taken
+    assert read_experiment(training).checkpoint == taken
+    assert read_experiment(training, "CKPT+average").meta["n_averaged"] == 2
+
+
+def test_an_average_that_stands_alone_is_taken_whatever_the_settings_say(
+    training,
+):
+    """As in a folder of average.py, with the settings of the first."""
+    add_average(training)
+    change_graph(training, "seed: 1\n", "seed: 1\nn_averaged: 1\n")
+    for name in ("best", "worse"):
+        shutil.rmtree(training / f"save/CKPT+{name}")
+    assert read_experiment(training).checkpoint == "CKPT+average"
 
 
 def test_nan_in_a_checkpoint_is_refused(training):

@@ -6,6 +6,14 @@ from speechbrain_moe.errors import AudioError, PackageError
 from speechbrain_moe.inference.hub_errors import hub_errors
 
 
+def test_a_folder_here_that_may_be_meant_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "user").mkdir()
+    wanted = "the folder user here holds no package voices"
+    with pytest.raises(PackageError, match=wanted), hub_errors("user/voices"):
+        raise ConnectionError
+
+
 @pytest.mark.parametrize(
     "error, said",
     [

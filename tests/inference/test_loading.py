@@ -104,6 +104,11 @@ def test_missing_file_is_refused_by_name(package):
         open_package(package)
 
 
+def test_a_file_of_a_package_is_refused_as_one(package):
+    with pytest.raises(PackageError, match="yaml: is a file; give the folder"):
+        open_package(package / "hyperparams.yaml")
+
+
 def test_missing_expert_is_refused(package):
     path = package / "embedding_model.safetensors"
     state = load_file(path)

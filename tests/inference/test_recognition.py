@@ -222,6 +222,12 @@ def test_a_calibration_changed_by_hand_is_refused(package):
         MoESpeakerRecognition.from_hparams(package)
 
 
+def test_a_calibration_that_is_gone_is_missed(package):
+    (package / "calibration.json").unlink()
+    with pytest.raises(PackageError, match="calibration.json is gone"):
+        MoESpeakerRecognition.from_hparams(package)
+
+
 @pytest.mark.parametrize("savedir", [None, "saved"])
 def test_calibrated_package_decides_by_name(package, files, savedir):
     saved = savedir and str(package.with_name(savedir))

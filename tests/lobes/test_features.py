@@ -5,6 +5,9 @@ from speechbrain.lobes.features import Fbank
 from speechbrain_moe.lobes.expert_settings import build_expert
 from speechbrain_moe.lobes.features import PAST_END_DB, MarkedFbank
 from speechbrain_moe.lobes.padding import frame_counts
+from speechbrain_moe.training.values import NUMBERS
+
+_, LONGEST_HOP = NUMBERS["hop_length"]  # ms, of a training
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,34 @@ def test_a_tenth_of_a_second_has_its_frames_however_it_is_padded(
 def test_silence_keeps_ten_frames(marked_fbank):
     feats = marked_fbank(torch.zeros(1, 16000))
     assert (feats[0, :, 0] != PAST_END_DB).sum() == 10
+
+
+@pytest.mark.parametrize("hop_length", [10, 20, LONGEST_HOP])
+@pytest.mark.parametrize("n_samples", [1440, 1500, 1599])
+def test_shortest_utterances_embed_alike_alone_and_padded_at_every_hop(
+    tiny_model, voices, hop_length, n_samples
+):
+    model = tiny_model(selection="soft")
+    compute_features = MarkedFbank(n_mels=80, hop_length=hop_length)
+    wav = voices(1, n_samples)
+    padded = torch.nn.functional.pad(wav, (0, 16000 - n_samples))
+    with torch.no_grad():
+        alone, found = (model(compute_features(w)) for w in (wav, padded))
+    assert torch.allclose(alone, found, atol=1e-5)
+
+
+@pytest.mark.parametrize("sample_rate", [4000, 8000, 11025, 22050, 44100])
+def test_the_longest_hop_leaves_the_kernels_their_frames_at_every_rate(
+    sample_rate,
+):
+    compute_features = MarkedFbank(
+        n_mels=8,
+        sample_rate=sample_rate,
+        n_fft=2048,
+        f_max=sample_rate / 2,
+        hop_length=LONGEST_HOP,
+    )
+    assert frame_counts(compute_features(torch.zeros(1, 1))) > 4
 
 
 @pytest.mark.parametrize("hop_length", [10, 20])

@@ -186,7 +186,7 @@ def test_another_number_of_processes_is_refused_with_the_way_out(
     before = (tmp_path / "out/hyperparams.yaml").read_text()
     monkeypatch.undo()
     with pytest.raises(HyperparameterError) as refused:
-        train.main([*given, "--noise_prob=0.1"])
+        train.main([*given, "--dev_interval=2"])
     assert "written by 2 processes" in str(refused.value)
     assert "--finetune_from" in str(refused.value)
     assert (tmp_path / "out/hyperparams.yaml").read_text() == before

@@ -117,6 +117,18 @@ def test_broken_files_are_named_and_the_rest_is_kept(
     assert len(read_teacher(out).rows) == n_whole
 
 
+@pytest.mark.parametrize("name", ["teacher", "teacher.npy", "teacher.NPZ"])
+def test_a_name_that_is_no_npz_is_refused_before_anything_is_embedded(
+    weights, corpus, tmp_path, capsys, monkeypatch, name
+):
+    monkeypatch.setattr(teach, "embed", lambda *_: 1 / 0)
+    before = sorted(tmp_path.iterdir())
+    assert run(weights, tmp_path / name, corpus / "dev") == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / name}: give a name that ends in .npz" in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_other_weights_end_in_a_clear_error(weights, corpus, tmp_path, capsys):
     torch.save({"other": torch.zeros(1)}, weights)
     assert run(weights, tmp_path / "t.npz", corpus / "dev") == 2

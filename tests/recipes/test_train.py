@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ from tiny_corpus import arguments
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.scoring.trials import read_trials
 from speechbrain_moe.training.data import read_table
+from speechbrain_moe.training.settings import read_yaml
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +90,35 @@ def test_second_call_goes_on_from_the_last_epoch(
     after = (trained / "train_log.txt").read_text()
     assert after.startswith(before)
     assert after.count("epoch: ") == 3
+
+
+def test_a_second_call_keeps_what_verify_found(
+    trained, corpus, small_yaml, tmp_path
+):
+    out = shutil.copytree(trained, tmp_path / "out")
+    path = out / "veri_test/metrics.json"
+    found = json.loads(path.read_text()) | {"steps": {"as_norm": {}}}
+    path.write_text(json.dumps(found))
+    changes = {"n_epochs": 2, "selection": "top_k", "n_experts": 4}
+    train.main(arguments(small_yaml, corpus, out, **changes))
+    assert json.loads(path.read_text()) == found
+    path.write_text(json.dumps(found | {"model": "of other weights"}))
+    train.main(arguments(small_yaml, corpus, out, **changes))
+    assert not json.loads(path.read_text()).get("steps")
+
+
+def test_options_of_speechbrain_are_recorded_as_keys(
+    corpus, small_yaml, tmp_path
+):
+    given = arguments(small_yaml, corpus, tmp_path / "out", n_epochs=1)
+    given += ["--skip_nonfinite_grads", "False", "--max_grad_norm=0.5"]
+    command = [sys.executable, train.__file__, *given, "--debug"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    held = read_yaml(tmp_path / "out/hyperparams.yaml")
+    assert held["skip_nonfinite_grads"] is False
+    assert held["max_grad_norm"] == 0.5
+    assert held["output_folder"] == str(tmp_path / "out")
 
 
 def test_a_changed_model_leaves_a_finished_training_as_it_was(

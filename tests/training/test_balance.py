@@ -1,5 +1,6 @@
 import pytest
 import torch
+from tiny_brain import tiny_batch, tiny_brain
 
 from speechbrain_moe.checkpoints import WholeCheckpointer
 from speechbrain_moe.errors import HyperparameterError
@@ -98,6 +99,32 @@ def test_a_resumed_window_goes_on_as_if_it_had_not_stopped(tmp_path):
     WholeCheckpointer(tmp_path, {"load_window": resumed}).recover_if_possible()
     fresh = count(LoadWindow(2, window=6), [1, 1])
     assert count(resumed, [1, 1]) == count(window, [1, 1]) != fresh
+
+
+class MovedWindow(LoadWindow):
+    """As on its way to a GPU: the first move makes new buffers."""
+
+    moved = False
+
+    def to(self, device):
+        if not self.moved:
+            self._buffers = {k: b.clone() for k, b in self._buffers.items()}
+        self.moved = True
+        return self
+
+
+def test_a_first_step_that_is_not_finite_leaves_the_window_on_any_device():
+    window = MovedWindow(4, window=200)
+    settings = {"selection": "soft"}  # a NaN of the gate is in the load
+    guard = {"skip_nonfinite_grads": True}
+    brain = tiny_brain(run_opts=guard, settings=settings, load_window=window)
+    brain.init_optimizers()
+    bad = tiny_batch()
+    bad.feats[:] = float("nan")
+    brain.fit_batch(bad)
+    assert window.moved and window.n_seen == 0
+    assert window.load.tolist() == [0.25] * 4
+    assert brain.fit_batch(tiny_batch()).isfinite()
 
 
 @pytest.mark.parametrize("window", [0, -1, 2.0, None, "9", True])

@@ -128,13 +128,26 @@ def test_nothing_counted_gives_no_figures():
     assert EpochLog(4).figures() == {}
 
 
+def test_the_first_batch_changes_no_sums_name_place_or_size():
+    """Processes add them up in this order, some before their first batch."""
+
+    def sizes():
+        return [(name, value.shape) for name, value in log.sums.items()]
+
+    log = EpochLog(4, losses=["speaker_loss", "z_loss"])
+    before = sizes()
+    one = torch.tensor(1.0)
+    log.add(routing(SURE), {"z_loss": one, "speaker_loss": one})
+    assert sizes() == before
+
+
 def test_certain_probabilities_have_a_finite_entropy_of_zero():
     assert normalised_entropy(torch.eye(3)).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_an_epoch_cut_in_two_reads_as_one(tmp_path):
     first, second = routing(SURE[[0, 1]]), routing(SURE[[2]])
-    whole, before, after = EpochLog(4), EpochLog(4), EpochLog(4)
+    whole, before, after = (EpochLog(4, losses=["loss"]) for _ in range(3))
     for log in (whole, before):
         log.add(first, {"loss": torch.tensor(2.0)})
         log.skip()

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from speechbrain_moe.errors import HyperparameterError
@@ -35,6 +37,36 @@ def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
         check_same_training({**settings, "lr": 0.01})
     with pytest.raises(HyperparameterError, match="name 'adamw', now"):
         check_same_training({**settings, "optimizer_name": "muon"})
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "now"),
+    [
+        ("crop_s", 3.0, 2.0),
+        ("margin", 0.35, 0.2),
+        ("loss", "arcface", "aam_softmax"),
+        ("distill_weight", 60, 1),
+        ("noise_prob", 0.6, 0.3),
+        ("snr_db", {"noise": [0, 15]}, {"noise": [5, 15]}),
+        ("precision", "bf16", "fp32"),
+        ("margin_epochs", [1, 7], [1, 9]),
+    ],
+)
+def test_what_is_heard_and_learnt_stays(tmp_path, key, before, now):
+    settings = {"output_folder": str(tmp_path), "model": {}}
+    text = json.dumps({key: before})  # yaml, too
+    (tmp_path / "hyperparams.yaml").write_text(text)
+    check_same_training({**settings, key: before})
+    with pytest.raises(HyperparameterError, match=f"training with {key}"):
+        check_same_training({**settings, key: now})
+
+
+def test_how_long_and_where_may_change(tmp_path):
+    settings = {"output_folder": str(tmp_path), "model": {}}
+    held = {"n_epochs": 3, "num_workers": 0, "data_folder": "/a"}
+    (tmp_path / "hyperparams.yaml").write_text(json.dumps(held))
+    now = {"n_epochs": 9, "num_workers": 2, "data_folder": "/b"}
+    check_same_training({**settings, **now, "new_key": 1})
 
 
 @pytest.mark.parametrize("key", ["teacher_embeddings", "unlabelled_folder"])

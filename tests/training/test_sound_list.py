@@ -6,6 +6,8 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +119,23 @@ def test_audio_is_found_below_the_folder_and_sorted(tmp_path):
     paths = [write_audio(tmp_path / name) for name in ("b.wav", "a/c.FLAC")]
     (tmp_path / "a" / "notes.txt").touch()
     assert find_audio(tmp_path, "folder") == sorted(paths)
+
+
+def test_what_a_killed_write_left_is_not_found(tmp_path):
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    code = (
+        "from pathlib import Path\n"
+        "from speechbrain_moe.files import write_whole\n"
+        "def write(aside):\n"
+        "    aside.write_bytes(b'half a wav')\n"
+        f"    {killed}\n"
+        f"write_whole({str(tmp_path / '1.wav')!r}, write)"
+    )
+    subprocess.run([sys.executable, "-c", code])
+    (left,) = tmp_path.iterdir()
+    assert left.suffix == ".wav"
+    path = write_audio(tmp_path / "1.wav")
+    assert find_audio(tmp_path, "folder") == [path]
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -141,6 +141,15 @@ def test_experts_are_not_frozen_where_nothing_else_could_learn():
     check_values({**given, "freeze_experts": False})
 
 
+FROZEN = {
+    "freeze_experts": True,
+    "selection": "soft",
+    "n_experts": 2,
+    "init_from": "a",
+    "init_noise": 0.0,
+}
+
+
 def test_hearings_without_a_live_teacher_are_refused():
     with pytest.raises(HyperparameterError, match="n_hearings is 2 and live"):
         check_values({"n_hearings": 2, "live_teacher": None})
@@ -160,6 +169,36 @@ def test_random_experts_are_not_frozen():
     with pytest.raises(HyperparameterError, match="init_from and finetune_fr"):
         check_values(given)
     check_values({**given, "finetune_from": "package"})
+
+
+@pytest.mark.parametrize("source", ["init_from", "finetune_from"])
+def test_one_expert_is_not_frozen_as_a_gate_over_it_learns_nothing(source):
+    given = {"freeze_experts": True, "selection": "soft", source: "a"}
+    wanted = "freeze_experts is True and n_experts 1: .* give more"
+    with pytest.raises(HyperparameterError, match=wanted):
+        check_values({**given, "n_experts": 1, "init_noise": 0})
+    with pytest.raises(HyperparameterError, match=wanted):
+        check_values({**FROZEN, "n_experts": 1, "init_from": ["a"]})
+    check_values({**given, "n_experts": 1, "freeze_experts": False})
+
+
+def test_copies_are_not_frozen_as_a_gate_over_them_learns_nothing():
+    wanted = "freeze_experts is True, init_from 'a' and init_noise 0.0: .*0.1"
+    with pytest.raises(HyperparameterError, match=wanted):
+        check_values(FROZEN)
+    check_values({**FROZEN, "freeze_experts": False})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"init_noise": 0.1},
+        {"init_from": ["a", "b"]},
+        {"init_from": None, "finetune_from": "a"},
+    ],
+)
+def test_experts_that_differ_may_be_frozen(changes):
+    check_values({**FROZEN, **changes})
 
 
 def test_noise_of_experts_is_refused_where_each_has_its_own_source():

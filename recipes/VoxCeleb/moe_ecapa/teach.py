@@ -207,6 +207,8 @@ def teach(weights, out, folders):
         If the teacher, a folder, or out as it is cannot be used; or files
         cannot be, after those of all others are written.
     """
+    if out.suffix != ".npz":  # NumPy would write beside it
+        raise InputError(f"{out}: give a name that ends in .npz")
     teacher = load_teacher(weights)
     rows = dict(zip(*load_arrays(out))) if out.is_file() else {}
     files = files_by_name(folders)

@@ -18,6 +18,7 @@ from functools import partial
 
 import speechbrain as sb
 import torch.distributed as dist
+from command_line import read_arguments
 from hyperpyyaml import load_hyperpyyaml
 from speaker_brain import SpeakerBrain
 from speechbrain.dataio.batch import PaddedBatch
@@ -34,7 +35,7 @@ from training_warnings import (
     warn_of_other_epochs,
     warn_of_schedule,
 )
-from verify import say, verify
+from verify import say, scored_before, verify
 
 from speechbrain_moe.checkpoints import count_processes
 from speechbrain_moe.errors import InputError
@@ -49,6 +50,7 @@ from speechbrain_moe.inference.heads import keep_heads
 from speechbrain_moe.inference.init_each import init_each
 from speechbrain_moe.inference.init_from import init_experts
 from speechbrain_moe.scoring.trials import read_trials
+from speechbrain_moe.training.draws import DrawnOrder
 from speechbrain_moe.training.epoch_log import EpochCurves
 from speechbrain_moe.training.labels import fill_labels
 from speechbrain_moe.training.memory import keep_freed_memory
@@ -59,7 +61,6 @@ from speechbrain_moe.training.settings import (
     parse,
     read_settings,
 )
-from speechbrain_moe.training.values import check_values
 
 logger = logging.getLogger(__name__)
 # Keys of a model that say how it is trained, not what it is
@@ -177,7 +178,7 @@ def fit(brain, settings, teacher):
         train_loader_kwargs={
             "batch_size": settings["batch_size"],
             "num_workers": settings["num_workers"],
-            "shuffle": True,
+            "sampler": DrawnOrder(train, brain.draws),
             "drop_last": True,
             "collate_fn": partial(PaddedBatch, padded_keys=["sig"]),
         },
@@ -198,9 +199,9 @@ def finish(settings, device):
         lists = [f"{settings['save_folder']}/dev_trials.txt"]
         folder = settings["train_folder"]
     for trial_list in lists:
-        metrics = verify(
-            settings["output_folder"], trial_list, folder, device=device
-        )
+        given = settings["output_folder"], trial_list
+        metrics = scored_before(*given, device)
+        metrics = metrics or verify(*given, folder, device=device)
         logger.info(say(metrics))
     # Last, so that the package's card holds the error rates
     package = export_package(
@@ -275,8 +276,7 @@ def run(run_opts, hparams_file, settings, overrides, source):
 
 def main(arguments):
     """Run the recipe; returns nothing, raises InputError on bad input."""
-    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
-    check_values({key: run_opts[key] for key in run_opts.overridden_args})
+    hparams_file, run_opts, overrides = read_arguments(arguments)
     hparams_file, settings, overrides, source = read_all(
         hparams_file, overrides
     )

@@ -14,6 +14,7 @@ from trial_sources import trial_paths
 from voxceleb_prepare import prepare_voxceleb
 
 from speechbrain_moe.errors import InputError
+from speechbrain_moe.inference.package import LABELS_FILE
 from speechbrain_moe.scoring.speakers import check_labels, speakers_of
 from speechbrain_moe.scoring.trials import (
     TrialListError,
@@ -101,6 +102,11 @@ def read_rows(lists):
     return rows
 
 
+def has_begun(save_folder):
+    """Whether a training has numbered its speakers there."""
+    return (Path(save_folder) / LABELS_FILE).is_file()
+
+
 def prepare(settings, teacher):
     """Write the lists, noises and rooms that training reads."""
     check_apart(settings)
@@ -128,6 +134,7 @@ def prepare(settings, teacher):
             teacher,
             settings["min_duration_s"],
             settings["sample_rate"],
+            has_begun(settings["save_folder"]),
         )
     voices = find_voices(settings)
     if settings["voices_folder"] is not None:
