@@ -4,15 +4,15 @@ Trains dense, then sparse, by plain DDP on batches of its own, and writes what
 it ends with to FOLDER/<execution>_<rank>.pt.
 """
 
-import os
 import sys
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from tiny_brain import tiny_batch, tiny_brain
+from two_ranks import N_PROCESSES, meet
 
-N_PROCESSES, N_STEPS, IDLE = 2, 20, 3
+N_STEPS, IDLE = 20, 3
 BIAS_RATE = 0.001  # too little to bring the idle expert back
 
 
@@ -57,13 +57,7 @@ def train(execution, rank, folder):
 
 
 def main(rank, folder):
-    os.environ.update(RANK=rank, LOCAL_RANK=rank)  # as torchrun sets them
-    dist.init_process_group(
-        "gloo",
-        init_method=f"file://{folder / 'meeting'}",
-        rank=int(rank),
-        world_size=N_PROCESSES,
-    )
+    meet(rank, folder)
     for execution in ("dense", "sparse"):
         torch.save(
             train(execution, int(rank), folder),

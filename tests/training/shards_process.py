@@ -10,17 +10,13 @@ from pathlib import Path
 
 import torch.distributed as dist
 from shard_files import shard_loader
+from two_ranks import meet
 
 from speechbrain_moe.training.draws import Draws
 
 
 def main(rank, folder):
-    dist.init_process_group(
-        "gloo",
-        init_method=f"file://{folder / 'meeting'}",
-        rank=int(rank),
-        world_size=2,
-    )
+    meet(rank, folder)
     found = {"world_size": dist.get_world_size()}
     for num_workers in (0, 2):
         draws = Draws(seed=1)

@@ -1,13 +1,11 @@
 """Two processes, gloo, CPU: plain DDP, top-1 with an idle expert."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from ddp_process import BIAS_RATE, IDLE, N_PROCESSES, N_STEPS
+from ddp_process import BIAS_RATE, IDLE, N_STEPS
+from two_ranks import N_PROCESSES, run_ranks
 
 from speechbrain_moe.training.balance import LoadWindow
 
@@ -20,21 +18,7 @@ executions = pytest.mark.parametrize("execution", ["dense", "sparse"])
 def trained(tmp_path_factory):
     """What each process ended with, by execution."""
     folder = tmp_path_factory.mktemp("ddp")
-    processes = [
-        subprocess.Popen(
-            [sys.executable, SCRIPT, str(rank), folder],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(N_PROCESSES)
-    ]
-    try:
-        said = [process.communicate(timeout=120)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], said
+    run_ranks(SCRIPT, folder)
     return {
         execution: [
             torch.load(folder / f"{execution}_{rank}.pt")

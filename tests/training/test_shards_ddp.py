@@ -1,13 +1,11 @@
 """Two processes that read shards together: gloo, CPU."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from shard_files import BATCH_SIZE, N_UTTS, write_files, write_shards
+from two_ranks import run_ranks
 
 pytest.importorskip("webdataset")
 pytestmark = pytest.mark.slow
@@ -21,21 +19,7 @@ def read(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
     write_files(folder)
     write_shards(folder)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, SCRIPT, str(rank), folder],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        said = [process.communicate(timeout=120)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], said
+    run_ranks(SCRIPT, folder)
     return [json.loads((folder / f"{i}.json").read_text()) for i in range(2)]
 
 

@@ -1,13 +1,11 @@
 """Two processes, gloo, CPU: one meets a loss that is not finite."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from uneven_process import CASES, N_PROCESSES, N_ROWS
+from two_ranks import N_PROCESSES, run_ranks
+from uneven_process import CASES, N_ROWS
 
 pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("uneven_process.py")
@@ -16,21 +14,7 @@ SCRIPT = Path(__file__).with_name("uneven_process.py")
 @pytest.fixture
 def ends(case, tmp_path):
     """What each process ended with."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, SCRIPT, case, str(rank), tmp_path],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(N_PROCESSES)
-    ]
-    try:
-        said = [process.communicate(timeout=120)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], said
+    run_ranks(SCRIPT, tmp_path, case)
     return [torch.load(tmp_path / f"{i}.pt") for i in range(N_PROCESSES)]
 
 

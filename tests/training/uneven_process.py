@@ -1,18 +1,18 @@
-"""One process of test_uneven_ddp.py: python uneven_process.py CASE RANK FOLDER.
+"""One process of test_uneven_ddp.py: python uneven_process.py RANK FOLDER CASE.
 
 Only process BAD meets a loss that is not finite. What each ends with is in
 FOLDER/<rank>.pt.
 """
 
-import os
 import sys
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from tiny_brain import tiny_batch, tiny_brain
+from two_ranks import N_PROCESSES, meet
 
-N_PROCESSES, N_ROWS, BAD = 2, 8, 0
+N_ROWS, BAD = 8, 0
 # Steps taken, and those that process BAD cannot take
 CASES = {"midway": (6, [3]), "from_the_start": (2, [0, 1])}
 
@@ -39,17 +39,11 @@ def train(case, rank):
     }
 
 
-def main(case, rank, folder):
-    os.environ.update(RANK=rank, LOCAL_RANK=rank)  # as torchrun sets them
-    dist.init_process_group(
-        "gloo",
-        init_method=f"file://{folder / 'meeting'}",
-        rank=int(rank),
-        world_size=N_PROCESSES,
-    )
+def main(rank, folder, case):
+    meet(rank, folder)
     torch.save(train(case, int(rank)), folder / f"{rank}.pt")
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], Path(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
