@@ -22,7 +22,7 @@ from speechbrain.utils.fetching import FetchConfig
 from speechbrain_moe.errors import AudioError, InputError
 from speechbrain_moe.inference.collected import check_absent, check_collected
 from speechbrain_moe.inference.embedding_shards import encoder_key
-from speechbrain_moe.inference.inputs import checked_wavs
+from speechbrain_moe.inference.inputs import QUIETEST, checked_wavs
 from speechbrain_moe.inference.learnt import (
     NOTHING_LEARNT,
     fetch_calibration,
@@ -193,7 +193,7 @@ class CheckedRecognition(SpeakerRecognition):
         Raises
         ------
         AudioError
-            If the file cannot be used, or is digital silence.
+            If the file cannot be used, or is silent or below -80 dB.
         """
         if isinstance(path, str) and path.startswith(WEB):
             return super().load_audio(path, savedir)
@@ -206,6 +206,8 @@ class CheckedRecognition(SpeakerRecognition):
             )
         if wav.min() == wav.max():
             raise AudioError(f"{path}: is digital silence; leave it out")
+        if wav.max() - wav.min() < QUIETEST:
+            raise AudioError(f"{path}: is below -80 dB; record it louder")
         return wav.to(self.device)
 
     def verify_files(self, path_x, path_y, threshold=0.25, **kwargs):

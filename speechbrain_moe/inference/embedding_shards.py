@@ -23,7 +23,7 @@ import numpy as np
 
 from speechbrain_moe.errors import InputError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.built_settings import built_settings
+from speechbrain_moe.inference.built_settings import built_otherwise
 from speechbrain_moe.inference.file_embeddings import FileEmbeddings
 
 OTHERS = {"key", "made_by", "paths", "embeddings"}
@@ -53,8 +53,7 @@ def encoder_key(encoder):
         for name, value in vars(encoder.hparams).items()
         if isinstance(value, plain)
     }
-    built = built_settings(encoder.mods)
-    settings |= {k: v for k, v in built.items() if settings.get(k) != v}
+    settings |= built_otherwise(encoder.mods, settings)
     found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     state = encoder.mods.embedding_model.state_dict()
     for name, weight in sorted(state.items()):

@@ -64,7 +64,8 @@ def hub_errors(repo_id, revision=None):
         # An upload wraps what went wrong with a large file
         wrapped = isinstance(error, RuntimeError) and error.__cause__
         said = explain(wrapped or error, revision)
-        raise PackageError(f"{repo_id}: {said}{near(repo_id)}") from error
+        said += near(repo_id) if revision is not None else ""
+        raise PackageError(f"{repo_id}: {said}") from error
 
 
 def near(repo_id):
@@ -86,7 +87,7 @@ def near(repo_id):
     ''
     """
     path = Path(str(repo_id))
-    if path.is_absolute() or not path.parent.name or not path.parent.is_dir():
+    if path.exists() or not path.parent.name or not path.parent.is_dir():
         return ""
     return f"; the folder {path.parent} here holds no package {path.name}"
 

@@ -118,7 +118,6 @@ def _draw_group(axes, code, name, points):
         ha="center",
         va="bottom",
         fontsize=8,
-        in_layout=False,
         bbox={
             "boxstyle": "round,pad=0.15",
             "facecolor": "white",
@@ -131,6 +130,7 @@ def _draw_group(axes, code, name, points):
 def _part_names(figure, texts):
     """Lift names that would lie on others, the lowest first."""
     figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # what is lifted moves nothing else
     boxes = [text.get_bbox_patch().get_window_extent() for text in texts]
     placed = []
     for i in np.argsort([box.y0 for box in boxes], kind="stable"):

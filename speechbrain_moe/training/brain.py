@@ -172,8 +172,9 @@ class MoEBrain(sb.Brain):
             raise HyperparameterError(
                 f"{self.n_skipped_in_a_row} steps in a row (epoch "
                 f"{self.epoch}, step {self.step}) had no finite gradient and "
-                "were not taken: lower lr, or choose precision fp32 or bf16; "
-                "the last checkpoint is from before"
+                "were not taken: start anew with a lower lr, or precision "
+                "fp32 or bf16, in another output_folder; --finetune_from this "
+                "one takes its last checkpoint, which is from before"
             )
 
     def training_loss(self, embedding, routing, batch):

@@ -87,13 +87,15 @@ def check_frozen(settings):
             "freeze_experts is True and selection uniform: there is no gate "
             "that could learn, so choose selection soft or top_k, or False"
         )
+    if settings.get("finetune_from") is not None:
+        return  # whose model it is
     if settings.get("n_experts") == 1:
         raise HyperparameterError(
             "freeze_experts is True and n_experts 1: a gate over one changes "
             "nothing, so give more, or False"
         )
     init = settings.get("init_from")
-    if init is None and settings.get("finetune_from") is None:
+    if init is None:
         raise HyperparameterError(
             "freeze_experts is True, and init_from and finetune_from null: "
             "random experts would stay so; give one of them, or False"

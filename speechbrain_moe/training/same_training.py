@@ -55,11 +55,32 @@ GIVEN_KEYS = (
 )
 
 
+def has_begun(save_folder):
+    """Whether a training has left a checkpoint.
+
+    Arguments
+    ---------
+    save_folder : str or Path
+        Its save_folder.
+
+    Returns
+    -------
+    bool
+        Also where the checkpoint is not whole.
+
+    Example
+    -------
+    >>> has_begun(getfixture("tmp_path"))
+    False
+    """
+    return any(Path(save_folder).glob("CKPT+*"))
+
+
 def check_same_training(settings):
     """Refuse to go on in a folder that holds another training.
 
     Its hyperparams.yaml would be written over, and its checkpoints would
-    no longer fit.
+    no longer fit. Before its first checkpoint anything may change.
 
     Arguments
     ---------
@@ -73,8 +94,9 @@ def check_same_training(settings):
         If a value that shapes model, data or steps has changed; names the
         first.
     """
-    before = Path(settings["output_folder"]) / "hyperparams.yaml"
-    if not before.is_file():
+    folder = Path(settings["output_folder"])
+    before = folder / "hyperparams.yaml"
+    if not before.is_file() or not has_begun(folder / "save"):
         return
     before = {**BEFORE, **read_yaml(before)}
     changed = [

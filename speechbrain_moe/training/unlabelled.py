@@ -84,7 +84,9 @@ def list_unlabelled(
         }
     )
     text = table.to_csv(index=False, lineterminator="\n")
-    if has_begun and Path(csv_path).read_text(encoding="utf-8") != text:
+    before = Path(csv_path)
+    has_begun = has_begun and before.is_file()
+    if has_begun and before.read_text(encoding="utf-8") != text:
         raise HyperparameterError(
             f"unlabelled_folder {folder}: its files, or those that the "
             f"teacher knows, are others than a training began on ({csv_path}): "

@@ -104,6 +104,7 @@ SWITCHES = (
     "skip_nonfinite_grads",
 )
 TEACHING = ("distill_weight", "pairwise_weight")
+PRECISIONS = ("fp32", "bf16", "fp16")  # of SpeechBrain
 
 
 def check_values(settings):
@@ -211,6 +212,9 @@ def check_lists(settings):
     name = settings.get("optimizer_name", OPTIMIZERS[0])
     if name not in OPTIMIZERS:
         refuse("optimizer_name", name, f"one of {', '.join(OPTIMIZERS)}")
+    precision = settings.get("precision", PRECISIONS[0])
+    if precision not in PRECISIONS:
+        refuse("precision", precision, f"one of {', '.join(PRECISIONS)}")
     span = settings.get("margin_epochs", [0, 0])
     is_span = is_list(span) and len(span) == 2
     if not (is_span and is_whole(span[0], 0) and is_whole(span[1], span[0])):

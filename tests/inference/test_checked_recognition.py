@@ -128,6 +128,12 @@ def test_silent_file_is_named(encoder, write):
         encoder.verify_files(write("b.wav"), path)
 
 
+def test_file_too_quiet_to_be_heard_is_named(encoder, write, wavs):
+    path = write("quiet.wav", wavs[0] * 1e-4, subtype="FLOAT")
+    with pytest.raises(AudioError, match="quiet.wav: is below -80 dB"):
+        encoder.verify_files(path, path)
+
+
 def test_too_short_file_is_refused(encoder, write, wavs):
     with pytest.raises(AudioError, match="a.wav: lasts 0.050 s"):
         encoder.verify_files(write("a.wav", wavs[0, :800]), write("b.wav"))

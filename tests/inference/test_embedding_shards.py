@@ -95,9 +95,27 @@ def test_key_follows_the_model_that_was_built(experiment):
     assert encoder_key(encoder) == key
     stft = encoder.mods.compute_features.compute_STFT
     stft.hop_length //= 2
-    halved = encoder_key(encoder)
+    keys = [key, encoder_key(encoder)]
     stft.win_length *= 2
-    assert len({key, halved, encoder_key(encoder)}) == 3
+    keys.append(encoder_key(encoder))
+    expert = encoder.mods.embedding_model.experts.experts[0]
+    inner = expert.blocks[1].res2net_block.blocks[0].conv.conv
+    inner.dilation = (7,)
+    keys.append(encoder_key(encoder))
+    assert len(set(keys)) == 4
+
+
+def test_key_does_not_follow_what_has_no_effect(experiment):
+    encoder = load_encoder(experiment)
+    model = encoder.mods.embedding_model
+    model.selection = encoder.hparams.selection = "soft"
+    key = encoder_key(encoder)
+    model.top_k = 1  # all experts run
+    assert encoder_key(encoder) == key
+    del encoder.hparams.always_on_weight  # as a yaml of before has it
+    before = encoder_key(encoder)
+    model.always_on_weight = 0.5
+    assert encoder_key(encoder) == before
 
 
 def test_joined_shards_skip_one_that_holds_broken_files_alone():

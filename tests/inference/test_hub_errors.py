@@ -10,8 +10,12 @@ def test_a_folder_here_that_may_be_meant_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "user").mkdir()
     wanted = "the folder user here holds no package voices"
-    with pytest.raises(PackageError, match=wanted), hub_errors("user/voices"):
+    fetched = hub_errors("user/voices", "main")
+    with pytest.raises(PackageError, match=wanted), fetched:
         raise ConnectionError
+    with pytest.raises(PackageError) as pushed, hub_errors("user/voices"):
+        raise ConnectionError
+    assert "here" not in str(pushed.value)
 
 
 @pytest.mark.parametrize(

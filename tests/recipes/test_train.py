@@ -102,9 +102,10 @@ def test_a_second_call_keeps_what_verify_found(
     changes = {"n_epochs": 2, "selection": "top_k", "n_experts": 4}
     train.main(arguments(small_yaml, corpus, out, **changes))
     assert json.loads(path.read_text()) == found
-    path.write_text(json.dumps(found | {"model": "of other weights"}))
-    train.main(arguments(small_yaml, corpus, out, **changes))
-    assert not json.loads(path.read_text()).get("steps")
+    for key in ("model", "list_sha256", "audio_key"):
+        path.write_text(json.dumps(found | {key: "of another"}))
+        train.main(arguments(small_yaml, corpus, out, **changes))
+        assert not json.loads(path.read_text()).get("steps")
 
 
 def test_options_of_speechbrain_are_recorded_as_keys(

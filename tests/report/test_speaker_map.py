@@ -43,9 +43,9 @@ def test_each_group_carries_its_name(drawn, voices):
     assert [text.get_text() for text in texts] == ["ann", "bob", "cid"]
 
 
-def test_no_name_lies_on_another(drawn):
+def test_no_name_lies_on_another_or_beside_the_picture(drawn):
     rng = np.random.default_rng(0)
-    groups = [f"id{i:05}" for i in range(42)]
+    groups = [f"a rather long name {i:02}" for i in range(42)]
     figure = drawn(plot_embeddings, rng.normal(size=(42, 8)), groups)
     figure.draw_without_rendering()
     boxes = [
@@ -53,6 +53,7 @@ def test_no_name_lies_on_another(drawn):
         for text in figure.axes[0].texts
     ]
     assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    assert all(0 <= box.x0 and box.x1 <= figure.bbox.width for box in boxes)
 
 
 def test_as_many_groups_as_are_let_in_look_different(drawn):

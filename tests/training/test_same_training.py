@@ -6,6 +6,21 @@ from speechbrain_moe.errors import HyperparameterError
 from speechbrain_moe.training.same_training import check_same_training
 
 
+@pytest.fixture(autouse=True)
+def begun(tmp_path):
+    """A checkpoint of the training that tmp_path holds."""
+    (tmp_path / "save/CKPT+1").mkdir(parents=True)
+
+
+def test_before_its_first_checkpoint_all_may_change(tmp_path):
+    settings = {"output_folder": str(tmp_path), "model": {}}
+    (tmp_path / "hyperparams.yaml").write_text("lr: 0.1\n")
+    with pytest.raises(HyperparameterError, match="training with lr"):
+        check_same_training({**settings, "lr": 0.2})
+    (tmp_path / "save/CKPT+1").rmdir()
+    check_same_training({**settings, "lr": 0.2})
+
+
 def test_a_changed_model_is_refused_in_a_folder_that_holds_another(tmp_path):
     settings = {
         "output_folder": str(tmp_path),

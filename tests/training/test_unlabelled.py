@@ -43,6 +43,17 @@ def test_files_left_out_are_counted(folder, tmp_path, caplog):
     assert said in caplog.text
 
 
+def test_files_of_a_training_that_has_begun_stay(folder, tmp_path):
+    csv, both = tmp_path / "u.csv", knows("more/a/1.wav", "more/b/1.wav")
+    list_unlabelled(csv, folder, both, 1.0, 16000, has_begun=True)
+    before = csv.read_text()
+    list_unlabelled(csv, folder, both, 1.0, 16000, has_begun=True)
+    fewer = knows("more/a/1.wav")
+    with pytest.raises(HyperparameterError, match="others than a training"):
+        list_unlabelled(csv, folder, fewer, 1.0, 16000, has_begun=True)
+    assert csv.read_text() == before
+
+
 def test_a_teacher_that_knows_none_is_refused(folder, tmp_path):
     with pytest.raises(HyperparameterError, match="no row for any of 3 files"):
         list_unlabelled(tmp_path / "u.csv", folder, knows("x.wav"), 1, 16000)

@@ -171,15 +171,17 @@ def test_random_experts_are_not_frozen():
     check_values({**given, "finetune_from": "package"})
 
 
-@pytest.mark.parametrize("source", ["init_from", "finetune_from"])
-def test_one_expert_is_not_frozen_as_a_gate_over_it_learns_nothing(source):
-    given = {"freeze_experts": True, "selection": "soft", source: "a"}
+def test_one_expert_is_not_frozen_as_a_gate_over_it_learns_nothing():
+    given = {"freeze_experts": True, "selection": "soft", "init_from": "a"}
     wanted = "freeze_experts is True and n_experts 1: .* give more"
     with pytest.raises(HyperparameterError, match=wanted):
         check_values({**given, "n_experts": 1, "init_noise": 0})
     with pytest.raises(HyperparameterError, match=wanted):
         check_values({**FROZEN, "n_experts": 1, "init_from": ["a"]})
     check_values({**given, "n_experts": 1, "freeze_experts": False})
+    # How many there are says the source
+    tuned = {"init_from": None, "finetune_from": "a"}
+    check_values({**FROZEN, **tuned, "n_experts": 1})
 
 
 def test_copies_are_not_frozen_as_a_gate_over_them_learns_nothing():
@@ -248,6 +250,8 @@ def test_a_teacher_with_a_weight_passes():
         ("tensorboard", "no"),
         ("skip_nonfinite_grads", "no"),
         ("grad_accumulation_factor", 2),
+        ("precision", "fp64"),
+        ("precision", None),
         ("ckpt_interval_minutes", -1),
         ("speeds", [1.0, 1.004]),
         ("speeds", [1.0, 0.9, 0.904]),

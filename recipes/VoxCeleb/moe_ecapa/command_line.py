@@ -10,12 +10,10 @@ Authors
 
 import speechbrain as sb
 
-KEYS = (
-    "precision",
-    "max_grad_norm",
-    "skip_nonfinite_grads",
-    "ckpt_interval_minutes",
-)
+from speechbrain_moe.training.values import check_values
+
+FLAG = "skip_nonfinite_grads"
+KEYS = ("precision", "max_grad_norm", "ckpt_interval_minutes", FLAG)
 
 
 def read_arguments(arguments):
@@ -33,7 +31,13 @@ def read_arguments(arguments):
     RunOptions
         SpeechBrain's options that were given.
     str
-        Overrides of the yaml, as yaml.
+        Overrides of the yaml, as yaml; a key that was given twice is there
+        twice.
+
+    Raises
+    ------
+    HyperparameterError
+        If an option of SpeechBrain cannot be taken.
 
     Example
     -------
@@ -44,8 +48,8 @@ def read_arguments(arguments):
     """
     rest, found = take_keys(arguments)
     hparams_file, run_opts, overrides = sb.parse_arguments(rest)
-    lines = [f"{key}: {value}" for key, value in found.items()]
-    return hparams_file, run_opts, "\n".join([overrides.rstrip("\n"), *lines])
+    check_values({key: run_opts[key] for key in run_opts.overridden_args})
+    return hparams_file, run_opts, "\n".join([overrides.rstrip("\n"), *found])
 
 
 def take_keys(arguments):
@@ -60,23 +64,24 @@ def take_keys(arguments):
     -------
     list of str
         The others, in their order.
-    dict
-        Value by key, as text; True where none is given.
+    list of str
+        Lines of yaml for these; the flag ``skip_nonfinite_grads`` without a
+        value is True.
 
     Example
     -------
     >>> take_keys(["a.yaml", "--precision", "bf16", "--debug"])
-    (['a.yaml', '--debug'], {'precision': 'bf16'})
+    (['a.yaml', '--debug'], ['precision: bf16'])
     """
-    rest, found, given = [], {}, list(arguments)
+    rest, found, given = [], [], list(arguments)
     while given:
         word = given.pop(0)
         key, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or key not in KEYS:
             rest.append(word)
             continue
+        is_bare = key == FLAG and given[:1] not in (["True"], ["False"])
         if not equals:
-            last = not given or given[0].startswith("--")
-            value = "True" if last else given.pop(0)
-        found[key] = value
+            value = "True" if is_bare or not given else given.pop(0)
+        found.append(f"{key}: {value}")
     return rest, found

@@ -35,7 +35,8 @@ from training_warnings import (
     warn_of_other_epochs,
     warn_of_schedule,
 )
-from verify import say, scored_before, verify
+from verify import say, verify
+from verify_results import scored_before
 
 from speechbrain_moe.checkpoints import count_processes
 from speechbrain_moe.errors import InputError
@@ -199,9 +200,9 @@ def finish(settings, device):
         lists = [f"{settings['save_folder']}/dev_trials.txt"]
         folder = settings["train_folder"]
     for trial_list in lists:
-        given = settings["output_folder"], trial_list
+        given = settings["output_folder"], trial_list, folder
         metrics = scored_before(*given, device)
-        metrics = metrics or verify(*given, folder, device=device)
+        metrics = metrics or verify(*given, device=device)
         logger.info(say(metrics))
     # Last, so that the package's card holds the error rates
     package = export_package(

@@ -14,7 +14,6 @@ from trial_sources import trial_paths
 from voxceleb_prepare import prepare_voxceleb
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.package import LABELS_FILE
 from speechbrain_moe.scoring.speakers import check_labels, speakers_of
 from speechbrain_moe.scoring.trials import (
     TrialListError,
@@ -29,6 +28,7 @@ from speechbrain_moe.training.changed_voices import (
 from speechbrain_moe.training.data import read_table, training_rows
 from speechbrain_moe.training.noises import prepare_noises
 from speechbrain_moe.training.rooms import prepare_rooms
+from speechbrain_moe.training.same_training import has_begun
 from speechbrain_moe.training.teacher import read_teacher
 from speechbrain_moe.training.unlabelled import list_unlabelled
 
@@ -100,11 +100,6 @@ def read_rows(lists):
     for path, folder in lists.items():
         rows |= training_rows(path, folder)
     return rows
-
-
-def has_begun(save_folder):
-    """Whether a training has numbered its speakers there."""
-    return (Path(save_folder) / LABELS_FILE).is_file()
 
 
 def prepare(settings, teacher):

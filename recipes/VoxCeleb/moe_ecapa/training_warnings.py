@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training_lists import unheard_speakers
 
+from speechbrain_moe.training.same_training import has_begun
 from speechbrain_moe.training.settings import BEFORE, read_yaml
 
 logger = logging.getLogger(__name__)
@@ -77,8 +78,7 @@ def warn_of_other_epochs(settings):
         there is one.
     """
     path = Path(settings["output_folder"]) / "hyperparams.yaml"
-    has_begun = any(Path(settings["save_folder"]).glob("CKPT+*"))
-    if not has_begun or not path.is_file():
+    if not has_begun(settings["save_folder"]) or not path.is_file():
         return
     n_epochs = settings["n_epochs"]
     before = read_yaml(path).get("n_epochs", n_epochs)

@@ -18,7 +18,6 @@ Authors
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -28,10 +27,9 @@ from scoring_run import Chain, run_chain
 from step_metrics import measure, steps_table
 from trial_sources import trial_paths
 from trial_subgroups import check_columns
-from verify_results import describe, write_chain, write_results
+from verify_results import audio_key, describe, write_chain, write_results
 
 from speechbrain_moe.errors import InputError
-from speechbrain_moe.inference.embedding_shards import encoder_key
 from speechbrain_moe.inference.export import is_package, load_encoder
 from speechbrain_moe.inference.file_embeddings import describe_files
 from speechbrain_moe.inference.file_hashes import sha256_of
@@ -141,41 +139,12 @@ def verify(
     metrics = {
         "list": Path(trial_list).name,
         "list_sha256": sha256_of(trial_list),
+        "audio_key": audio_key(audio_folder),
         **measured,
         **describe(encoder, source),
     }
     write_results(out_folder, trials, steps, metrics)
     return metrics
-
-
-def scored_before(source, trial_list, device="cpu"):
-    """What ``verify`` with a chain found of the same weights and list.
-
-    Arguments
-    ---------
-    source : str or Path
-        A training's output_folder.
-    trial_list : str or Path
-        The list.
-    device : str
-        Where to load the weights.
-
-    Returns
-    -------
-    dict or None
-        What metrics.json holds; None where there is none, of raw cosines
-        alone, or of another list or other weights.
-    """
-    path = Path(source) / Path(trial_list).stem / "metrics.json"
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not metrics.get("steps"):
-        return None
-    encoder = load_encoder(source, device, allow_code=True)
-    same = {"list_sha256": sha256_of(trial_list), "model": encoder_key(encoder)}
-    return metrics if same.items() <= metrics.items() else None
 
 
 def say(metrics):

@@ -10,6 +10,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import hashlib
 import json
 import logging
 import subprocess
@@ -24,6 +25,8 @@ from speechbrain_moe import __version__
 from speechbrain_moe.files import write_whole
 from speechbrain_moe.inference.cost import count_cost, frames_of
 from speechbrain_moe.inference.embedding_shards import encoder_key
+from speechbrain_moe.inference.export import load_encoder
+from speechbrain_moe.inference.file_hashes import sha256_of
 from speechbrain_moe.report.det import plot_det
 from speechbrain_moe.scoring.histogram import count_scores
 from speechbrain_moe.scoring.metrics import det_curve
@@ -167,3 +170,45 @@ def git_commit():
     except OSError:  # no git here
         return "unknown"
     return answer.stdout.strip() or "unknown"
+
+
+def audio_key(audio_folder):
+    """A hash of where a list's files are, which says nothing of the place."""
+    place = str(Path(audio_folder).resolve())
+    return hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
+
+
+def scored_before(source, trial_list, audio_folder, device="cpu"):
+    """What ``verify`` with a chain found of the same weights and list.
+
+    Arguments
+    ---------
+    source : str or Path
+        A training's output_folder.
+    trial_list : str or Path
+        The list.
+    audio_folder : str or Path
+        Folder that its paths are relative to.
+    device : str
+        Where to load the weights.
+
+    Returns
+    -------
+    dict or None
+        What metrics.json holds; None where there is none, of raw cosines
+        alone, or of another list, folder or other weights.
+    """
+    path = Path(source) / Path(trial_list).stem / "metrics.json"
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not metrics.get("steps"):
+        return None
+    encoder = load_encoder(source, device, allow_code=True)
+    same = {
+        "list_sha256": sha256_of(trial_list),
+        "audio_key": audio_key(audio_folder),
+        "model": encoder_key(encoder),
+    }
+    return metrics if same.items() <= metrics.items() else None
