@@ -89,7 +89,7 @@ def measure_any(trials: Trials, scores) -> dict:
     >>> trials = Trials(np.array([1, 0]), ["1.wav"] * 2, ["2.wav", "3.wav"])
     >>> found = measure_any(trials, np.array([0.9, 0.1]))
     >>> found["eer"], found["no_interval"]
-    (0.0, "no speaker in the path '1.wav'; wanted ...")
+    (0.0, "no speaker in the path '1.wav'; the paths ...")
     """
     metrics = counts(trials, scores)  # refuses a list of one class
     try:
