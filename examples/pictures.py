@@ -5,6 +5,7 @@
    <training>/veri_test), and where the pictures go
  * with ``<list>/routing.npz``, written by ``speechbrain-moe report --out
    <list>``, the routing heatmap too
+ * where verify.py took the raw cosine alone, what that has
 
 Authors
  * The speechbrain_moe developers 2026
@@ -31,38 +32,43 @@ from speechbrain_moe.scoring.speakers import speakers_of
 training, verified, out = (Path(folder) for folder in sys.argv[1:])
 metrics = json.loads((verified / "metrics.json").read_text(encoding="utf-8"))
 with open(verified / "scores.txt", encoding="utf-8") as file:
-    names = file.readline().split()[1:]
-plain = {"sep": " ", "skiprows": 1, "quoting": csv.QUOTE_NONE}
+    first = file.readline().split()
+has_names = first[0] == "#"  # not of the raw cosine alone
+names = first[1:] if has_names else ["label", "enrol", "test", "cosine"]
+plain = {"sep": " ", "skiprows": int(has_names), "quoting": csv.QUOTE_NONE}
 scores = pd.read_csv(verified / "scores.txt", names=names, **plain)
+steps = metrics.get("steps", {"cosine": {}})
 
 # %% Misses against false alarms, of the raw cosine and after AS-norm.
 curves = {
     name: det_curve(scores["label"], scores[step])
     for name, step in {"cosine": "cosine", "AS-norm": "as_norm"}.items()
+    if step in scores
 }
 plot_det(curves, out / "det.png", title=metrics["list"])
 
 # %% Both classes of scores. The threshold was learnt from other speakers.
-threshold = metrics["steps"]["cosine"]["thresholds"]["eer"]["value"]
+learnt = steps["cosine"].get("thresholds", {"eer": {"value": None}})
 plot_scores(
     scores["label"],
     scores["cosine"],
     out / "scores.png",
-    threshold=threshold,
+    threshold=learnt["eer"]["value"],
     title=metrics["list"],
 )
 
 # %% Groups of speakers. Each has an interval or is said to be too small.
-last = [*metrics["steps"].values()][-1]  # the step that they are of
-plot_subgroups(
-    verified / "subgroups.csv", out / "subgroups.png", overall=last["eer"]
-)
+last = [*steps.values()][-1]  # the step that they are of
+groups = verified / "subgroups.csv"
+if groups.exists():
+    plot_subgroups(groups, out / "subgroups.png", overall=last["eer"])
 
 # %% Every file of the list, as t-SNE lays it out.
 shards = [np.load(path) for path in sorted(verified.glob("embeddings/*.npz"))]
-embeddings = np.concatenate([shard["embeddings"] for shard in shards])
-paths = np.concatenate([shard["paths"] for shard in shards])
-plot_embeddings(embeddings, speakers_of(paths), out / "map.png")
+if shards:
+    embeddings = np.concatenate([shard["embeddings"] for shard in shards])
+    paths = np.concatenate([shard["paths"] for shard in shards])
+    plot_embeddings(embeddings, speakers_of(paths), out / "map.png")
 
 # %% What the gate did during training.
 plot_load(training / "train_log.txt", out / "load.png")

@@ -124,3 +124,19 @@ def test_every_picture_of_a_training_is_drawn(training, tmp_path, monkeypatch):
         "scores.png",
         "subgroups.png",
     ]
+
+
+def test_pictures_of_the_raw_cosine_alone_are_drawn(
+    training, tmp_path, monkeypatch
+):
+    verified = training / "list"
+    lines = [f"{i % 2} a/s/1 b/s/1 0.{i}" for i in range(10)]
+    (verified / "scores.txt").write_text("\n".join(lines))
+    (verified / "metrics.json").write_text('{"list": "list.txt", "eer": 50.0}')
+    for name in ("subgroups.csv", "routing.npz", "embeddings/shard.npz"):
+        (verified / name).unlink()
+    given = [training, verified, tmp_path / "out"]
+    monkeypatch.setattr(sys, "argv", ["pictures.py", *map(str, given)])
+    runpy.run_path(str(EXAMPLES / "pictures.py"))
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["det.png", "load.png", "scores.png"]

@@ -50,7 +50,8 @@ def check_name(name):
             f"name {name[:MAX_NAME]!r}: give one line of up to {MAX_NAME} "
             "characters, without control characters or space around it"
         )
-    if name.casefold() == UNKNOWN:
+    seen = [c for c in name if unicodedata.category(c) != "Cf"]
+    if "".join(seen).casefold() == UNKNOWN:  # joiners show nothing
         raise InputError(f"name {name!r} means nobody enrolled; give another")
     return unicodedata.normalize("NFC", name)
 

@@ -46,10 +46,10 @@ def example_scores(recognition, folder, names):
     """
     files = [Path(folder) / name for name in names]
     voices = describe_voices(recognition, files)
-    for voice in voices:
+    for name, voice in zip(names, voices):
         if voice.embedding is None:
             raise PackageError(
-                f"{voice.path}: {'; '.join(voice.faults.values())}; give "
+                f"{name}: {'; '.join(voice.faults.values())}; give "
                 "another example"
             )
     pairs = itertools.combinations(zip(names, voices), 2)

@@ -132,6 +132,7 @@ def read_learnt(path, model_key):
             content.get("llr_reason") or "the cosine could not be calibrated",
         )
         of_this_model = content["model"] == model_key
+        check_slope(found.calibration)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PackageError(
             f"{path}: no whole calibration ({error!r}); export or fetch the "
@@ -142,6 +143,33 @@ def read_learnt(path, model_key):
         logger.warning("%s", missing)
         return NOTHING_LEARNT._replace(missing=missing)
     return found
+
+
+def check_slope(calibration):
+    """Refuse a ratio that does not grow with the cosine.
+
+    Arguments
+    ---------
+    calibration : Calibration or None
+        Of the cosine.
+
+    Raises
+    ------
+    ValueError
+        If its weight is not above zero.
+
+    Example
+    -------
+    >>> check_slope(Calibration(("cosine",), (0.0,), 1.0))
+    Traceback (most recent call last):
+    ...
+    ValueError: the weight of the cosine is 0.0, wanted above 0
+    """
+    if calibration is not None and not calibration.weights[0] > 0:
+        raise ValueError(
+            f"the weight of the cosine is {calibration.weights[0]}, wanted "
+            "above 0"
+        )
 
 
 def checked_row(row):

@@ -73,7 +73,8 @@ def compare_speed(recognition, duration_s=3.0, batch_size=1, n_turns=15):
     Raises
     ------
     InputError
-        If a number is too small, or the duration above ten minutes.
+        If a number is too small, the duration above ten minutes, or there is
+        no memory for a batch.
     """
     usable = 0.1 <= duration_s <= MAX_DURATION_S  # NaN is not
     if not usable or batch_size < 1 or n_turns < 1:
@@ -82,21 +83,33 @@ def compare_speed(recognition, duration_s=3.0, batch_size=1, n_turns=15):
             f"{n_turns}; give 0.1 to {MAX_DURATION_S} s, 1 and 1 or more"
         )
     n_samples = round(duration_s * recognition.hparams.sample_rate)
-    generator = torch.Generator().manual_seed(0)
-    wavs = torch.randn(batch_size, n_samples, generator=generator)
-    wavs = wavs.to(recognition.device)
     stock, network = stock_encoder(recognition)
     runs = {"moe": recognition.encode_batch, "stock": stock}
     sizes = {"moe": recognition.mods.embedding_model, "stock": network}
+    try:
+        size = batch_size, n_samples
+        times = time_turns(runs, size, n_turns, recognition.device)
+    except (RuntimeError, MemoryError) as error:  # of memory
+        raise InputError(
+            f"batch_size {batch_size} of {duration_s} s cannot be run "
+            f"({error}); give less"
+        ) from error
+    return {
+        name: speed_of(sizes[name], times[name], batch_size, duration_s)
+        for name in runs
+    }
+
+
+def time_turns(runs, size, n_turns, device):
+    """Seconds of each turn, by name; the first turn does not count."""
+    generator = torch.Generator().manual_seed(0)
+    wavs = torch.randn(size, generator=generator).to(device)
     times = {name: [] for name in runs}
     for turn in tqdm(range(n_turns + 1), desc="turns", disable=None):
         for name, run in runs.items():
             taken = time_of(run, wavs)
             times[name] += [taken] if turn else []
-    return {
-        name: speed_of(sizes[name], times[name], batch_size, duration_s)
-        for name in runs
-    }
+    return times
 
 
 def stock_encoder(recognition):

@@ -82,6 +82,8 @@ def test_bench_measures_both_side_by_side(experiment, capsys):
 def test_bench_refuses_what_cannot_be_measured(experiment, refused):
     given = ("bench", "--model", experiment, "--n_turns", 0)
     assert "n_turns 0" in refused(*given)
+    huge = ("--batch_size", 10**8, "--duration_s", 600)
+    assert "cannot be run" in refused(*given[:3], *huge)
 
 
 def test_a_package_that_lacks_its_weights_is_told_so(package, capsys):

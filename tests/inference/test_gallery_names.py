@@ -24,7 +24,7 @@ def test_name_that_breaks_a_line_or_cannot_be_stored_is_refused(name):
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["unknown", "Unknown"])
+@pytest.mark.parametrize("name", ["unknown", "Unknown", "unknown\u200b"])
 def test_nobody_is_called_unknown(name):
     with pytest.raises(InputError, match="means nobody enrolled"):
         check_name(name)

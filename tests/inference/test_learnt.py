@@ -27,12 +27,14 @@ def row(value, reason=None):
     return {"value": value, "n_errors": 50, "reason": reason}
 
 
+def slope(weight):
+    return {"names": ["cosine"], "weights": [weight], "offset": -6.0}
+
+
 CONTENT = {
     "model": "key",
     "cohort": None,
-    "calibrations": {
-        "llr_cosine": {"names": ["cosine"], "weights": [20.0], "offset": -6.0}
-    },
+    "calibrations": {"llr_cosine": slope(20.0)},
     "thresholds": {
         "cosine": {
             "eer": row(0.3),
@@ -92,6 +94,8 @@ def test_cosine_that_could_not_be_calibrated_has_thresholds_alone(write):
         {"thresholds": None},
         {"calibrations": []},
         {"calibrations": {"llr_cosine": {"names": ["cosine"]}}},
+        {"calibrations": {"llr_cosine": slope(0.0)}},
+        {"calibrations": {"llr_cosine": slope(-2.0)}},
     ],
 )
 def test_damaged_calibration_is_refused_by_name(write, changes):
