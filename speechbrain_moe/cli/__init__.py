@@ -91,6 +91,8 @@ def main(arguments=None):
     >>> main(["verify", "a.wav", "b.wav", "--model", "nowhere"])
     2
     """
+    if sys.stderr is None:  # closed by who called; print would use stdout
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
     parser = build_parser()
     complete(parser)
     given = parser.parse_args(arguments)

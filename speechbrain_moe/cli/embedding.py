@@ -10,7 +10,7 @@ from speechbrain_moe.cli.options import (
     add_model,
     open_model,
 )
-from speechbrain_moe.cli.outputs import check_out
+from speechbrain_moe.cli.outputs import check_out, without
 
 EMBED = """\
 embed a.wav b.wav -o embeddings.npz
@@ -68,10 +68,11 @@ def embed(given):
     from speechbrain_moe.inference.list_embeddings import (
         embed_recordings,
         forget_parts,
+        parts_of,
     )
 
     check_out(given.out, *(name.removeprefix("@") for name in given.files))
-    paths = list_files(given.files)
+    paths = list_files(without(given.files, parts_of(given.out)))
     check_target(given.out, paths)
     found = embed_recordings(
         open_model(given), paths, given.out, batch_size=given.batch_size

@@ -4,6 +4,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+import hashlib
 from pathlib import Path
 
 from speechbrain_moe.cli.answer import Answer
@@ -83,7 +84,7 @@ def score(given):
         write_score_lines,
     )
 
-    out = given.out or f"{Path(given.trials).name}.scores"
+    out = given.out or unnamed_out(given)
     check_out(out, given.trials)
     if Path(out).exists():  # is it one of the recordings?
         trials, _ = read_pairs(given.trials)
@@ -106,6 +107,25 @@ def score(given):
         lines += [] if "eer" in content else rows
     forget_parts(out)
     return Answer(content, "\n".join(lines))
+
+
+def unnamed_out(given):
+    """Name for the parts of a run without --out, the same when run again.
+
+    Arguments
+    ---------
+    given : argparse.Namespace
+        Arguments of the subcommand score.
+
+    Returns
+    -------
+    str
+        Distinct for each list, folder of audio and model.
+    """
+    paths = (given.trials, given.audio, given.model)
+    told = [path and str(Path(path).resolve()) for path in paths]
+    key = hashlib.sha256(repr([*told, given.revision]).encode()).hexdigest()
+    return f"{Path(given.trials).name}.{key[:8]}.scores"
 
 
 def scored_list(given, recognition, out):

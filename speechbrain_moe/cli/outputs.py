@@ -51,3 +51,27 @@ def check_out(path, *read):
                 f"{path} is read here, and would be written over; give "
                 "another file"
             )
+
+
+def without(names, own):
+    """Names that a command was given, without what its earlier run left.
+
+    Arguments
+    ---------
+    names : list of str
+        A shell's pattern names what is there, the command's own too.
+    own : str or Path
+        What an earlier run of the same command wrote.
+
+    Returns
+    -------
+    list of str
+        All names if there is no other.
+
+    Example
+    -------
+    >>> without(["a.wav", "./out.npz.parts"], "out.npz.parts")
+    ['a.wav']
+    """
+    own = Path(own).resolve()
+    return [name for name in names if Path(name).resolve() != own] or names

@@ -83,15 +83,16 @@ def enroll(given):
     """Add a person's recordings to a gallery."""
     from speechbrain_moe.inference.file_lists import list_files
     from speechbrain_moe.inference.gallery import Gallery
+    from speechbrain_moe.inference.gallery_names import check_name
 
-    paths = list_files(given.files)
+    paths, name = list_files(given.files), check_name(given.name)
     n_files = Gallery(given.gallery).enrol(
-        open_model(given), given.name, paths, given.replace, given.accept
+        open_model(given), name, paths, given.replace, given.accept
     )
-    said = f"{given.name} is enrolled by {n_files} recordings"
+    said = f"{name} is enrolled by {n_files} recordings"
     if n_files == 1:
-        said = f"{given.name} is enrolled by 1 recording"
-    content = {"name": given.name, "n_recordings": n_files}
+        said = f"{name} is enrolled by 1 recording"
+    content = {"name": name, "n_recordings": n_files}
     return Answer({**content, "gallery": given.gallery}, said)
 
 
@@ -140,6 +141,7 @@ def gallery(given):
     from pathlib import Path
 
     from speechbrain_moe.inference.gallery import Gallery
+    from speechbrain_moe.inference.gallery_names import check_name
 
     if given.take_in is not None:
         Gallery(given.gallery).take_in(given.take_in)
@@ -152,7 +154,7 @@ def gallery(given):
     voices = Gallery(given.gallery)
     if given.delete is not None:
         voices.delete(given.delete)
-        return Answer({"deleted": given.delete})
+        return Answer({"deleted": check_name(given.delete)})
     if given.export is not None:
         voices.export(given.export)
         return Answer({"exported": given.export})

@@ -13,6 +13,7 @@ from speechbrain_moe.cli.options import (
     add_revision,
     model_folder,
 )
+from speechbrain_moe.cli.outputs import check_out
 from speechbrain_moe.errors import InputError
 
 REPORT = """\
@@ -115,12 +116,13 @@ def checked_list(given):
     ------
     InputError
         If a file is missing, the list and the table do not fit each other,
-        a column is asked for that is not there, or seed or out cannot be
-        used.
+        a column is asked for that is not there or cannot be shown, or seed
+        or out cannot be used.
     """
     from speechbrain_moe.report.routing_attributes import (
         join_metadata,
         read_metadata,
+        table_attributes,
     )
     from speechbrain_moe.report.routing_facts import trials_within
     from speechbrain_moe.scoring.speakers import check_labels
@@ -128,8 +130,8 @@ def checked_list(given):
 
     if given.seed < 0:
         raise InputError(f"--seed is {given.seed}; give 0 or more")
-    if Path(given.out).is_file():
-        raise InputError(f"--out {given.out} is a file; give a folder")
+    for ending in ("npz", "html", "json"):
+        check_out(Path(given.out) / f"routing.{ending}")
     if given.columns and not given.metadata:
         raise InputError("--columns are those of a table; give --metadata too")
     trials = read_trials(given.trials)
@@ -141,5 +143,5 @@ def checked_list(given):
     table = None
     if given.metadata:
         table = read_metadata(given.metadata, given.columns)
-        join_metadata(paths, table)
+        table_attributes(join_metadata(paths, table), given.columns)
     return trials, paths, table

@@ -4,6 +4,8 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+from pathlib import Path
+
 from speechbrain_moe.cli.answer import Answer, say_left_out
 from speechbrain_moe.cli.options import (
     add_command,
@@ -11,7 +13,7 @@ from speechbrain_moe.cli.options import (
     add_model,
     open_model,
 )
-from speechbrain_moe.cli.outputs import check_out
+from speechbrain_moe.cli.outputs import check_out, without
 
 VERIFY = """\
 verify a.wav b.wav
@@ -123,9 +125,12 @@ def route(given):
     from speechbrain_moe.inference.file_lists import list_files
     from speechbrain_moe.inference.heard_lines import hear_files
 
+    names = given.files
     if given.out:
         check_out(given.out)
-    paths = list_files(given.files)
+        names = without(names, given.out) if has_lines(given.out) else names
+        check_out(given.out, *(name.removeprefix("@") for name in names))
+    paths = list_files(names)
     voices, broken = hear_files(open_model(given), paths, given.out)
     say_left_out(broken)
     if given.out:
@@ -134,6 +139,16 @@ def route(given):
         return Answer({**content, "left_out": broken}, text)
     text = "\n".join(map(route_line, voices))
     return Answer({"files": voices, "left_out": broken}, text)
+
+
+def has_lines(out):
+    """Whether a file holds what route has written, or nothing yet."""
+    from speechbrain_moe.inference.heard_lines import START
+
+    if not Path(out).is_file():
+        return False
+    with Path(out).open("rb") as file:
+        return START.encode().startswith(file.read(len(START)))
 
 
 def route_line(voice):

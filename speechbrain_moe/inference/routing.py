@@ -2,7 +2,8 @@
 
  * every expert runs on every file, chosen or not, so that leaving one out
    can be scored later without the model
- * each file is read once and encoded alone, in evaluation mode
+ * each file is read once, resampled where its rate is another, and encoded
+   alone, in evaluation mode
  * the arrays are plain numpy; the routing report needs nothing else
 
 Shape letters: B batch, S samples, E experts, K chosen, D emb_dim, U files.
@@ -19,9 +20,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from speechbrain_moe.errors import PackageError
+from speechbrain_moe.errors import AudioError, PackageError
 from speechbrain_moe.files import write_whole
-from speechbrain_moe.inference.utterances import read_utterance
+from speechbrain_moe.inference.quality import (
+    find_faults,
+    measure_quality,
+    merge_qualities,
+)
+from speechbrain_moe.inference.recordings import read_windows
+from speechbrain_moe.inference.utterances import MIN_DURATION_S
 from speechbrain_moe.lobes.moe_ecapa import MoEECAPA
 
 MAX_SNR_DB = 60.0  # digital silence between words has no level to measure
@@ -54,7 +61,7 @@ def collect_routing(encoder, paths, folder):
     PackageError
         If the encoder is no mixture.
     AudioError
-        If a file cannot be used; the message names it.
+        If a file cannot be used or is silent; the message names it.
     """
     model = encoder.mods.embedding_model
     if not isinstance(model, MoEECAPA):
@@ -93,10 +100,10 @@ def routing_of_file(encoder, path):
     Raises
     ------
     AudioError
-        If the file cannot be used or is shorter than 0.1 s.
+        If the file cannot be used, is silent or shorter than 0.1 s.
     """
-    rate = encoder.hparams.sample_rate
-    wav = read_utterance(path, rate)
+    rate = encoder.audio_normalizer.sample_rate
+    wav = read_speech(path, encoder.audio_normalizer)
     model = encoder.mods.embedding_model.eval()
     with torch.no_grad():
         feats = encoder.mods.compute_features(wav[None].to(encoder.device))
@@ -115,6 +122,41 @@ def routing_of_file(encoder, path):
         "duration_s": np.array(len(wav) / rate),
         "snr_db": np.array(estimate_snr_db(wav.numpy(), rate)),
     }
+
+
+def read_speech(path, normalizer):
+    """Read a file whole that is neither silent nor too short to embed.
+
+    Arguments
+    ---------
+    path : str or Path
+        The file, of 8 to 192 kHz.
+    normalizer : AudioNormalizer
+        Resamples; says the rate wanted.
+
+    Returns
+    -------
+    torch.Tensor
+        Waveform [S], channels averaged, at the wanted rate.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be used, is silent or shorter than 0.1 s.
+    """
+    rate = normalizer.sample_rate
+    windows = list(read_windows(path, normalizer))
+    seconds = sum(map(len, windows)) / rate
+    if seconds < MIN_DURATION_S:
+        raise AudioError(
+            f"{path}: lasts {seconds:.3f} s, shorter than {MIN_DURATION_S} s"
+            "; leave it out"
+        )
+    parts = [measure_quality(wav.numpy(), rate) for wav in windows]
+    faults = find_faults(merge_qualities(parts))
+    if "silent" in faults:
+        raise AudioError(f"{path}: {faults['silent']}; leave it out")
+    return torch.cat(windows)
 
 
 def run_every_expert(model, feats, lengths=None):

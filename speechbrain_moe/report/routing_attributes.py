@@ -24,6 +24,8 @@ from speechbrain_moe.scoring.speakers import speakers_of
 
 ADULT_AGE = 18  # years
 MOST_VALUES = 40  # rows of one heatmap that a page can show
+FIRST = ("gender", "age class")  # shown wherever the table has them
+MEASURED = ("SNR, estimated", "duration")
 
 
 def read_metadata(path, columns=()) -> pd.DataFrame:
@@ -166,7 +168,7 @@ def attributes_of(collected, table=None, columns=()) -> dict[str, pd.Series]:
     Raises
     ------
     InputError
-        If a column has more than 40 values that are no numbers.
+        As ``table_attributes``.
 
     Example
     -------
@@ -174,14 +176,46 @@ def attributes_of(collected, table=None, columns=()) -> dict[str, pd.Series]:
     >>> {k: v.nunique() for k, v in attributes_of(collected).items()}
     {'SNR, estimated': 1, 'duration': 2}
     """
-    found = {}
-    if table is not None and "gender" in table:
-        found["gender"] = _labels("gender", table["gender"])
-    if table is not None and "age" in table:
-        found["age class"] = _age_class(table["age"])
+    known = {} if table is None else table_attributes(table, columns)
+    found = {name: known[name] for name in FIRST if name in known}
     found["SNR, estimated"] = bands(collected["snr_db"], "dB")
     found["duration"] = bands(collected["duration_s"], "s")
+    return {**found, **known}
+
+
+def table_attributes(table, columns=()) -> dict[str, pd.Series]:
+    """Give the attributes that a table has, as one label per file.
+
+    Arguments
+    ---------
+    table : pandas.DataFrame
+        What ``join_metadata`` returned.
+    columns : sequence of str
+        Columns of the table to show beside gender and age.
+
+    Returns
+    -------
+    dict of pandas.Series
+        Ordered categories by name of the attribute; NaN where unknown.
+
+    Raises
+    ------
+    InputError
+        If a column has more than 40 values that are no numbers, or the name
+        of an attribute that is measured or made from age.
+    """
+    found = {}
+    if "age" in table:
+        found["age class"] = _age_class(table["age"])
+    taken = {*MEASURED, *found}
+    if "gender" in table:
+        found["gender"] = _labels("gender", table["gender"])
     for name in columns:
+        if name in taken:
+            raise InputError(
+                f"metadata: column {name} has the name of what a report "
+                "shows anyway; rename it"
+            )
         found[name] = _labels(name, table[name])
     return found
 

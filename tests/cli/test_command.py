@@ -107,3 +107,13 @@ def test_a_letter_that_a_terminal_lacks_is_no_error():
         capture_output=True,
     )
     assert done.stdout.strip() == rb"a\xe9"
+
+
+def test_an_error_is_no_answer_where_stderr_is_closed():
+    program = (
+        "import sys; from speechbrain_moe.cli import main;"
+        "sys.exit(main(['embed', 'nope.wav', '-o', 'x.npz']))"
+    )
+    command = f'"{sys.executable}" -c "{program}" 2>&-'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from speechbrain_moe.cli import main
+from speechbrain_moe.inference import embedding_files
 from speechbrain_moe.inference.shipped import open_recognition
 
 
@@ -83,3 +85,31 @@ def test_the_list_of_files_is_not_written_over(files, tmp_path, refused):
     said = refused("embed", f"@{path}", "-o", path, "--model", "nowhere")
     assert "list.csv is read here" in said
     assert path.read_text().startswith("path")
+
+
+def test_a_run_goes_on_where_the_shell_names_its_parts_too(
+    model, files, tmp_path, monkeypatch, said
+):
+    def stop(*given):
+        raise KeyboardInterrupt
+
+    out, parts = tmp_path / "voices.npz", tmp_path / "voices.npz.parts"
+    with monkeypatch.context() as stopped:
+        stopped.setattr(embedding_files, "write_embeddings", stop)
+        rest = ["-o", str(out), *map(str, model)]
+        assert main(["embed", *files, *rest]) == 130
+    (part,) = parts.iterdir()
+    before = part.stat().st_mtime_ns
+    with monkeypatch.context() as stopped:
+        stopped.setattr(embedding_files, "write_embeddings", stop)
+        assert main(["embed", *files, str(parts), *rest]) == 130
+    assert part.stat().st_mtime_ns == before
+    found = said("embed", *files, f"{parts}/", *rest)
+    assert found["n_embedded"] == 2 and not parts.exists()
+
+
+def test_parts_alone_are_nothing_to_embed(tmp_path, refused):
+    parts = tmp_path / "voices.npz.parts"
+    parts.mkdir()
+    said = refused("embed", parts, "-o", tmp_path / "voices.npz")
+    assert "no audio file in it" in said

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -196,3 +197,26 @@ def test_a_device_is_not_written_over(given, trial_list, refused):
     os.mkfifo(trial_list / "pipe")
     error = refused("score", *given, "--out", "pipe")
     assert "pipe: is a device or a pipe" in error
+
+
+def test_parts_of_lists_of_one_name_are_kept_apart(
+    experiment, given, trial_list, monkeypatch, refused, said
+):
+    def fail(*given):
+        raise OSError(28, "No space left on device")
+
+    lines = (trial_list / "trials.txt").read_text().splitlines(keepends=True)
+    (trial_list / "more").mkdir()
+    (trial_list / "more/trials.txt").write_text("".join(lines[:5]))
+    shutil.copytree(experiment, "copy")
+    other = "more/trials.txt", *given[1:]
+    runs = [given, other, (*given[:4], "copy")]
+    with monkeypatch.context() as full:
+        full.setattr(pairs, "score_lines", fail)
+        for run in [*runs, (str(trial_list / "trials.txt"), *given[1:])]:
+            refused("score", *run)
+    parts = [*trial_list.glob("trials.txt.*.parts")]
+    assert len(parts) == 3  # an absolute path goes on from the relative one
+    for run in runs:
+        said("score", *run)
+    assert not any(one.exists() for one in parts)

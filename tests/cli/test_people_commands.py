@@ -87,3 +87,12 @@ def test_a_gallery_moves_to_another_folder(people, said, refused):
 @pytest.mark.parametrize("change", ["--delete", "--export", "--take_in"])
 def test_an_empty_word_changes_nothing_and_is_an_error(change, people, refused):
     assert refused("gallery", change, "")
+
+
+def test_a_name_is_said_as_the_gallery_keeps_it(experiment, people, said):
+    name = "Zoe" + chr(0x308)
+    found = said("enroll", name, people[0], "--model", experiment)
+    assert found["name"] == "Zo" + chr(0xEB)
+    assert found["name"] in said("gallery")["people"]
+    deleted = said("gallery", "--delete", name)
+    assert deleted == {"deleted": found["name"]}

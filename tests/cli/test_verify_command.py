@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -195,3 +196,37 @@ def test_a_calibration_that_is_not_there_is_named(files, refused):
     assert said == (
         "error: missing.json: no such file; correct --calibration\n"
     )
+
+
+def test_route_answers_where_stderr_is_closed(
+    experiment, files, tmp_path, said, monkeypatch
+):
+    text = tmp_path / "text.wav"
+    text.write_text("no sound")
+    monkeypatch.setattr(sys, "stderr", None)
+    found = said("route", files[0], text, "--model", experiment)
+    sys.stderr.close()
+    assert [*found["left_out"]] == [str(text)]
+
+
+def test_route_goes_on_where_the_shell_names_its_output_too(
+    experiment, files, tmp_path, said
+):
+    out = tmp_path / "experts.txt"
+    given = ("route", files[0], "--model", experiment, "--out", out)
+    said(*given)
+    before = out.read_text()
+    more = ("route", *files, out, *given[2:])
+    found = said(*more)
+    assert (found["n_heard"], found["left_out"]) == (2, {})
+    assert out.read_text().startswith(before)
+    out.write_text("")  # as a run that was broken off at once leaves it
+    assert said(*more)["n_heard"] == 2
+
+
+def test_route_does_not_write_to_a_list_that_it_reads(files, tmp_path, refused):
+    path = tmp_path / "list.txt"
+    path.write_text("\n".join(files))
+    for given in ([path], [files[0], f"@{path}"]):
+        said = refused("route", *given, "--out", path, "--model", "nowhere")
+        assert "list.txt is read here" in said

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from speechbrain.dataio.preprocess import AudioNormalizer
 
 from speechbrain_moe.errors import AudioError, PackageError
 from speechbrain_moe.inference.export import load_encoder
@@ -63,7 +64,7 @@ def test_shared_stages_and_an_always_on_expert_are_rebuilt_too(
     model = MoEECAPA(GatingCNN(n_experts=3), bank, always_on_weight=0.3)
     encoder = SimpleNamespace(
         device="cpu",
-        hparams=SimpleNamespace(sample_rate=16000),
+        audio_normalizer=AudioNormalizer(16000),
         mods=SimpleNamespace(
             compute_features=compute_features,
             mean_var_norm=PassThrough(),
@@ -124,6 +125,31 @@ def test_a_file_too_short_is_named(encoder, folder):
     soundfile.write(folder / "short.wav", np.ones(1000), 16000)
     with pytest.raises(AudioError, match=r"short.wav: lasts 0.06"):
         collect_routing(encoder, ["short.wav"], folder)
+
+
+def test_a_silent_file_is_named(encoder, folder):
+    soundfile.write(folder / "silent.wav", np.zeros(16000), 16000)
+    with pytest.raises(AudioError, match=r"silent.wav: silence at -120 dB"):
+        collect_routing(encoder, ["silent.wav"], folder)
+
+
+def test_a_silent_window_within_a_long_file_is_allowed(encoder, folder):
+    rng = np.random.default_rng(0)
+    wav = np.zeros(31 * 16000)
+    wav[:16000] = 0.1 * rng.normal(size=16000)
+    soundfile.write(folder / "long.wav", wav, 16000)
+    found = collect_routing(encoder, ["long.wav"], folder)
+    assert found["duration_s"].tolist() == [31.0]
+
+
+def test_other_rates_are_resampled(encoder, folder):
+    wav, _ = soundfile.read(folder / PATHS[0])
+    wav = np.fft.irfft(np.fft.rfft(wav), 3 * len(wav)) * 3
+    soundfile.write(folder / "fast.wav", wav, 48000)
+    found = collect_routing(encoder, [PATHS[0], "fast.wav"], folder)
+    assert found["duration_s"].tolist() == [0.5, 0.5]
+    one, other = found["embedding"]
+    assert one @ other > 0.99 * np.linalg.norm(one) * np.linalg.norm(other)
 
 
 def test_an_encoder_without_experts_is_refused(encoder, monkeypatch):

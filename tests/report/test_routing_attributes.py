@@ -106,6 +106,19 @@ def test_a_column_of_many_names_is_refused():
         attributes_of(MEASURED, paths, ["name"])
 
 
+@pytest.mark.parametrize("name", ["duration", "SNR, estimated", "age class"])
+def test_a_column_named_as_what_is_shown_anyway_is_refused(name):
+    table = pd.DataFrame({name: list("abc"), "age": list("123")})
+    with pytest.raises(InputError, match=f"column {name} .* rename it"):
+        attributes_of(MEASURED, table, [name])
+
+
+def test_gender_may_be_asked_for_though_it_is_shown_anyway():
+    table = pd.DataFrame({"gender": list("ffm")})
+    found = attributes_of(MEASURED, table, ["gender"])
+    assert list(found) == ["gender", "SNR, estimated", "duration"]
+
+
 def test_a_column_of_many_numbers_is_cut_into_bands():
     numbers = pd.DataFrame({"hz": [str(i) for i in range(100)]})
     found = attributes_of(MEASURED, numbers, ["hz"])["hz"]
