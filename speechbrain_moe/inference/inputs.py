@@ -86,7 +86,7 @@ def to_tensor(values, name):
         if values.dtype.kind == "f":  # of any width and byte order
             values = values.astype(np.float32)
         native = values.dtype.newbyteorder("=")
-        values = torch.from_numpy(np.array(values, native))
+        values = torch.from_numpy(np.require(values, native, ["C", "W"]))
     if not isinstance(values, torch.Tensor):
         kind = getattr(values, "dtype", type(values).__name__)
         raise InputError(

@@ -2,7 +2,8 @@
 
  * what shapes the model, who is trained on, what is heard and how the
    weights change stay as they began: every key but those named here
- * how many epochs there are may change, and where things are
+ * how many epochs there are may change, where things are, how it runs, and
+   what of it is used
 
 Authors
  * The speechbrain_moe developers 2026

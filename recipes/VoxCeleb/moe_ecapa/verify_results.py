@@ -173,7 +173,23 @@ def git_commit():
 
 
 def audio_key(audio_folder):
-    """A hash of where a list's files are, which says nothing of the place."""
+    """A hash of where a list's files are, which says nothing of the place.
+
+    Arguments
+    ---------
+    audio_folder : str or Path
+        Folder that the list's paths are relative to.
+
+    Returns
+    -------
+    str
+        The same for every way to write the folder.
+
+    Example
+    -------
+    >>> audio_key("test") == audio_key("./test/") != audio_key("noisy")
+    True
+    """
     place = str(Path(audio_folder).resolve())
     return hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
 
