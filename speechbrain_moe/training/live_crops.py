@@ -71,8 +71,10 @@ class LiveCrops(IterableDataset):
         What ``load_speech`` made of their paths.
     speakers : list of str
         Speakers in the order of their labels.
+    corpora : list of int
+        Number of the corpus of each recording.
     teach : callable
-        Waveforms [B, S] and whether each has a speaker [B] to the teacher's
+        Waveforms [B, S] and numbers of their corpora [B] to the teacher's
         embeddings [B, teacher_dim].
     draws : Draws
         What the batches follow from; its ``step`` is the first one.
@@ -97,6 +99,7 @@ class LiveCrops(IterableDataset):
         rows,
         speech,
         speakers,
+        corpora,
         teach,
         draws,
         n_steps,
@@ -113,7 +116,7 @@ class LiveCrops(IterableDataset):
         self.n_made = math.ceil(n_steps / n_hearings)
         self.n_pairs, self.voice_prob = batch_size // 2, voice_prob
         self.n_samples = round(crop_s * sample_rate)
-        self.n_speakers = len(speakers)
+        self.n_speakers, self.corpora = len(speakers), torch.tensor(corpora)
         numbers = {name: number for number, name in enumerate(speakers)}
         labels = [numbers.get(row["spk_id"], -1) for row in rows.values()]
         self.speakers = torch.tensor(labels)
@@ -174,7 +177,7 @@ class LiveCrops(IterableDataset):
             [self.names[row] for row in rows.tolist()],
             PaddedData(wavs, ones),
             labels.to(device),
-            self.teach(wavs, (self.speakers[rows] >= 0).to(device)),
+            self.teach(wavs, self.corpora[rows].to(device)),
             ones.bool(),
         )
 

@@ -2,6 +2,7 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 import torch
 import train
@@ -139,17 +140,43 @@ def test_what_acts_in_training_alone_may_differ(trainings, tmp_path):
     average([trainings[0], other], tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", ["dev.csv", "dev_trials.txt"])
-def test_other_dev_trials_are_refused(trainings, tmp_path, name):
+def heard_by(folder):
+    return pd.read_csv(folder / "save/train.csv").spk_id
+
+
+def test_a_training_that_heard_a_dev_speaker_is_refused(trainings, tmp_path):
+    other, speaker = tmp_path / "other", heard_by(trainings[1])[0]
+    shutil.copytree(trainings[1], other)
+    file = other / "save/dev.csv"
+    dev = pd.read_csv(file)
+    dev.replace({"spk_id": {dev.spk_id[0]: speaker}}).to_csv(file, index=False)
+    with pytest.raises(InputError, match=f"was trained on {speaker}, a dev"):
+        average([other, trainings[0]], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["train.csv", "dev_trials.txt"])
+def test_a_folder_without_its_lists_is_refused(trainings, tmp_path, name):
     other = tmp_path / "other"
     shutil.copytree(trainings[1], other)
-    with open(other / "save" / name, "a", encoding="utf-8") as file:
-        file.write("x,x,x\n")
-    with pytest.raises(InputError, match=f"{name} holds other dev speakers"):
-        average([trainings[0], other], tmp_path / "out")
     (other / "save" / name).unlink()
     with pytest.raises(InputError, match=f"{name}: no such file"):
         average([trainings[0], other], tmp_path / "out")
+
+
+def test_trainings_with_other_dev_trials_are_told_on_the_first_ones(
+    trainings, tmp_path
+):
+    other = tmp_path / "other"
+    shutil.copytree(trainings[1], other)
+    file = other / "save/dev_trials.txt"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[: len(lines) // 2]))
+    eers = average([trainings[0], other], tmp_path / "out")
+    assert eers[str(other)] == dev_eer(trainings[0], weights(other))
+    folders = trainings[0], tmp_path / "out"
+    one, two = [(f / "save/dev_trials.txt").read_bytes() for f in folders]
+    assert one == two
 
 
 def test_the_command_says_what_is_wrong_in_one_line(capsys, tmp_path):

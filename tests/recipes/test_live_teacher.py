@@ -59,10 +59,10 @@ def test_embeddings_are_those_of_the_file_and_of_length_one(
 
 def test_each_part_has_its_own_mean_taken_off(teacher, voices):
     wavs, means = voices(2), 0.3 * torch.randn(2, 192)
-    has_speaker = torch.tensor([True, False])
-    plain = teacher()(wavs, has_speaker)
+    corpora = torch.tensor([1, 0])
+    plain = teacher()(wavs, corpora)
     wanted = plain - means[[1, 0]]
-    found = teacher(means)(wavs, has_speaker)
+    found = teacher(means)(wavs, corpora)
     assert torch.allclose(found.norm(dim=1), torch.ones(2), atol=1e-5)
     cosines = torch.cosine_similarity(found, wanted, dim=1)
     assert torch.allclose(cosines, torch.ones(2), atol=1e-5)
@@ -73,7 +73,7 @@ def test_the_teacher_is_not_trained(teacher, voices):
     assert not any(w.requires_grad for w in one.network.parameters())
     assert not one.network.training
     wavs = voices(1).requires_grad_()
-    assert not one(wavs, torch.tensor([True])).requires_grad
+    assert not one(wavs, torch.tensor([0])).requires_grad
 
 
 @pytest.mark.gpu
@@ -97,12 +97,7 @@ def test_embeddings_of_another_teacher_are_refused(teacher):
         teacher(torch.zeros(2, 24))
 
 
-ROWS = [
-    {"path": "dev/ann/1.wav", "spk_id": "ann"},
-    {"path": "dev/bob/1.wav", "spk_id": "bob"},
-    {"path": "more/1.wav", "spk_id": ""},
-    {"path": "more/unheard.wav", "spk_id": ""},
-]
+PATHS = ["dev/ann/1.wav", "dev/bob/1.wav", "more/1.wav", "more/unheard.wav"]
 HEARD = Teacher(
     {("ann", "1.wav"): 0, ("bob", "1.wav"): 2, ("more", "1.wav"): 1},
     np.eye(3, dtype=np.float32),
@@ -110,22 +105,20 @@ HEARD = Teacher(
 
 
 @pytest.mark.parametrize(
-    "rows, centre, wanted",
+    "corpora, centre, wanted",
     [
-        (ROWS, True, [[0, 1, 0], [0.5, 0, 0.5]]),
-        (ROWS, False, [[0, 0, 0], [0, 0, 0]]),
-        (ROWS[:1], True, [[0, 0, 0], [1, 0, 0]]),
-        (ROWS[2:], True, [[0, 1, 0], [0, 0, 0]]),
-        (ROWS[3:], False, [[0, 0, 0], [0, 0, 0]]),
+        ([1, 1, 0, 0], True, [[0, 1, 0], [0.5, 0, 0.5]]),
+        ([1, 2, 0, 0], True, [[0, 1, 0], [1, 0, 0], [0, 0, 1]]),
+        ([1, 1, 0, 0], False, [[0, 0, 0], [0, 0, 0]]),
+        ([1], True, [[0, 0, 0], [1, 0, 0]]),
     ],
 )
-def test_means_are_those_of_recordings_without_a_speaker_and_with_one(
-    rows, centre, wanted
-):
-    found = corpus_means(HEARD, rows, centre)
+def test_means_are_those_of_each_corpus(corpora, centre, wanted):
+    found = corpus_means(HEARD, PATHS[: len(corpora)], corpora, centre)
     assert torch.equal(found, torch.tensor(wanted, dtype=torch.float32))
 
 
-def test_a_part_without_a_known_recording_is_not_left_uncentred():
+def test_a_corpus_without_a_known_recording_is_not_left_uncentred():
     with pytest.raises(InputError, match="no row for more/unheard.wav"):
-        corpus_means(HEARD, ROWS[3:], True)
+        corpus_means(HEARD, PATHS[3:], [0], True)
+    assert not corpus_means(HEARD, PATHS[3:], [0], False).any()

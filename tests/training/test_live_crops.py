@@ -10,6 +10,7 @@ from speechbrain_moe.training.speech_memory import Speech
 SPEAKERS = ["ann", "bob"]
 OWNERS = {"a1": "ann", "u1": "", "b1": "bob", "a2": "ann", "a3": "ann"}
 OWNERS |= {"u2": "", "b2": "bob"}
+CORPORA = {"": 0, "ann": 1, "bob": 2}
 N_SAMPLES = 800  # of a crop
 
 
@@ -36,14 +37,15 @@ def crops(ramps):
         samples = torch.cat([(32767 * ramps[name]).short() for name in rows])
         lengths = torch.full((len(rows),), 1500)
 
-        def teach(wavs, has_speaker):
-            found.asked.append((wavs, has_speaker))
+        def teach(wavs, corpora):
+            found.asked.append((wavs, corpora))
             return wavs[:, :5]
 
         found = LiveCrops(
             rows,
             Speech(samples, lengths.cumsum(0) - lengths, lengths),
             SPEAKERS,
+            [CORPORA[owner] for owner in owners.values()],
             teach,
             Draws(seed),
             n_steps=6,
@@ -208,13 +210,12 @@ def test_an_epoch_that_goes_on_gives_what_is_left(crops, step, n_hearings):
     assert len(rest) == 6 - step and all(map(same, rest, whole[step:]))
 
 
-def test_the_teacher_hears_the_crops_and_who_has_a_speaker(crops):
+def test_the_teacher_hears_the_crops_and_of_which_corpus_each_is(crops):
     dataset = crops()
     for batch in dataset:
-        wavs, has_speaker = dataset.asked[-1]
+        wavs, corpora = dataset.asked[-1]
         assert torch.equal(wavs, batch.sig.data)
-        assert has_speaker.tolist() == [bool(OWNERS[n]) for n in batch.id]
-        assert torch.equal(has_speaker, batch.spk_label >= 0)
+        assert corpora.tolist() == [CORPORA[OWNERS[n]] for n in batch.id]
         assert torch.equal(batch.teacher, wavs[:, :5])
         assert batch.has_teacher.tolist() == [True] * 8
 

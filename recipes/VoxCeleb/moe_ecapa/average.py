@@ -8,7 +8,8 @@
    weights, each in its own way, are better in the mean than each alone, if
    the dev EER says so; it is printed for all of them
  * the encoder is averaged; settings, lists, classifier and the head that
-   reaches a teacher are the first one's
+   reaches a teacher are the first one's, whose dev speakers none may have
+   been trained on
  * the folder is used as any training's: verify.py, speechbrain-moe export, or
    to start others from
 
@@ -32,17 +33,19 @@ from speechbrain_moe.inference.experiment import (
     WEIGHTS,
     find_checkpoint,
     read_experiment,
+    read_weights,
 )
 from speechbrain_moe.inference.export import load_encoder
 from speechbrain_moe.inference.half_weights import rounded
 from speechbrain_moe.inference.package import load_strictly
 from speechbrain_moe.scoring.metrics import equal_error_rate
 from speechbrain_moe.scoring.trials import read_trials
+from speechbrain_moe.training.data import read_table
 
 ENCODER, *HEADS = *WEIGHTS, "distillation"
 ENCODING = ("compute_features", "mean_var_norm", ENCODER)
 TRAINING_ALONE = ("execution", "expert_dropout", "gate_noise")
-LISTS = ("dev.csv", "dev_trials.txt")
+TRIALS, DEV, TRAIN = "save/dev_trials.txt", "save/dev.csv", "save/train.csv"
 KEPT = ("hyperparams.yaml", "env.log")
 PART = ".part"  # what is not whole yet
 
@@ -61,14 +64,14 @@ def average(folders, out):
     Returns
     -------
     dict
-        ``dev_eer`` in % by folder, out included.
+        ``dev_eer`` in % by folder, out included, on the first one's trials.
 
     Raises
     ------
     InputError
         If there are fewer than two, one holds no checkpoint or another
-        encoder or other dev trials than the first, a dev recording cannot
-        be used, or out is there.
+        encoder than the first, or was trained on one of its dev speakers, a
+        dev recording cannot be used, or out is there.
     """
     folders, out = [Path(folder) for folder in folders], Path(out)
     if len({folder.resolve() for folder in folders}) < 2:
@@ -78,6 +81,7 @@ def average(folders, out):
     first, *others = [read_experiment(one, allow_code=True) for one in folders]
     for folder, other in zip(folders[1:], others):
         check_alike(folders[0], first.graph, folder, other.graph)
+    check_unheard(folders)
     found = [find_checkpoint(folder / "save") for folder in folders]
     mean = average_checkpoints(found, ENCODER)
     meta = {
@@ -85,31 +89,43 @@ def average(folders, out):
         "epoch": found[0].meta["epoch"],
         "n_averaged": len(folders),
     }
+    trials = (folders[0] / TRIALS).read_bytes()
+    eers = {
+        str(folder): one.meta["dev_eer"]
+        if (folder / TRIALS).read_bytes() == trials
+        else dev_eer(folders[0], read_weights(one, ENCODER))
+        for folder, one in zip(folders, found)
+    }
     load_strictly(first.hparams[ENCODER], mean, "the mean")
     write(out, folders, found[0], first.hparams[ENCODER], meta)
-    eers = {str(f): one.meta["dev_eer"] for f, one in zip(folders, found)}
     return {**eers, str(out): meta["dev_eer"]}
 
 
 def check_alike(first, graph, folder, other):
-    """Refuse encoders and dev trials that are not the first one's."""
+    """Refuse an encoder that is not the first one's."""
     if encoder_values(graph) != encoder_values(other):
         raise HyperparameterError(
             f"{folder} has another encoder than {first}: give trainings that "
             "began with the same weights"
         )
-    for name in LISTS:
-        paths = [Path(one) / "save" / name for one in (first, folder)]
-        for path in paths:
-            if not path.is_file():
-                raise InputError(
-                    f"{path}: no such file; give the whole output_folder of "
-                    "a training"
-                )
-        if paths[0].read_bytes() != paths[1].read_bytes():
+
+
+def check_unheard(folders):
+    """Refuse trainings that heard a dev speaker of the first one."""
+    for path in [*(f / TRAIN for f in folders), *(f / TRIALS for f in folders)]:
+        if not path.is_file():
+            raise InputError(
+                f"{path}: no such file; give the whole output_folder of a "
+                "training"
+            )
+    held_out = {*read_table(folders[0] / DEV).spk_id}
+    for folder in folders[1:]:
+        heard = sorted(held_out & {*read_table(folder / TRAIN).spk_id})
+        if heard:
             raise HyperparameterError(
-                f"{paths[1]} holds other dev speakers or trials than "
-                f"{paths[0]}: give trainings with the same data and seed"
+                f"{folder} was trained on {heard[0]}, a dev speaker of "
+                f"{folders[0]}: give trainings that hold out the same "
+                "speakers, or put the one that holds out fewer first"
             )
 
 
@@ -133,7 +149,7 @@ def values(node):
 def dev_eer(folder, state):
     """EER in % of a training's dev trials, with other encoder weights."""
     settings = training_settings(folder)
-    trials = read_trials(folder / "save/dev_trials.txt")
+    trials = read_trials(folder / TRIALS)
     encoder = load_encoder(folder, allow_code=True)
     used = rounded(state) if settings.get("half_weights") else state
     load_strictly(encoder.mods[ENCODER], used, "the mean")

@@ -4,6 +4,7 @@ Authors
  * The speechbrain_moe developers 2026
 """
 
+from corpora import number_corpora
 from live_teacher import LiveTeacher, corpus_means
 
 from speechbrain_moe.training.live_crops import LiveCrops, live_loader
@@ -34,14 +35,16 @@ def make_live(brain, settings, teacher, rows):
     InputError
         If the teacher or a recording cannot be used.
     """
-    means = corpus_means(teacher, rows.values(), settings["centre_teacher"])
-    hears = LiveTeacher(settings["live_teacher"], means, brain.device)
+    corpora = number_corpora(rows.values(), settings["metadata"])
     paths = [row["path"] for row in rows.values()]
+    means = corpus_means(teacher, paths, corpora, settings["centre_teacher"])
+    hears = LiveTeacher(settings["live_teacher"], means, brain.device)
     return live_loader(
         LiveCrops(
             rows,
             load_speech(paths, settings["sample_rate"], brain.device),
             settings["speakers"],
+            corpora,
             hears,
             brain.draws,
             settings["steps_per_epoch"],

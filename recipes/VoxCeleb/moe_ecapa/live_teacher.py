@@ -1,8 +1,8 @@
 """A teacher that hears the crops of a training while they are made.
 
  * features and embeddings are those of teach.py, for a batch on any device
- * what it says alike of recordings with a speaker, and of those without, is
-   taken off where centre_teacher asks for it
+ * what it says alike of all recordings of a corpus is taken off where
+   centre_teacher asks for it
 
 Shape letters: B batch, S samples, T frames.
 
@@ -32,8 +32,7 @@ class LiveTeacher:
     weights : str or Path
         campplus_cn_en_common.pt, see teach.py.
     means : torch.Tensor
-        What is taken off its embeddings: of speech without a speaker, and
-        with one [2, 192].
+        What is taken off its embeddings, for each corpus [C, 192].
     device : torch.device or str
         Where it runs.
 
@@ -61,15 +60,15 @@ class LiveTeacher:
         self.graph = None
 
     @torch.no_grad()
-    def __call__(self, wavs, has_speaker):
+    def __call__(self, wavs, corpora):
         """What it says of a batch.
 
         Arguments
         ---------
         wavs : torch.Tensor
             Waveforms [B, S], 16 kHz; on a GPU of the same shape each time.
-        has_speaker : torch.Tensor
-            Whether each is of the part whose speakers are known [B], bool.
+        corpora : torch.Tensor
+            Number of the corpus of each [B], int64.
 
         Returns
         -------
@@ -77,7 +76,7 @@ class LiveTeacher:
             Embeddings of length 1 [B, 192], float32.
         """
         embeddings = self._replay(wavs) if wavs.is_cuda else self._embed(wavs)
-        return F.normalize(embeddings - self.means[has_speaker.long()], dim=1)
+        return F.normalize(embeddings - self.means[corpora], dim=1)
 
     def _embed(self, wavs):
         """Embeddings of length 1, nothing taken off."""
@@ -154,42 +153,41 @@ class BatchFeatures:
         return feats - feats.mean(1, keepdim=True)
 
 
-def corpus_means(teacher, rows, centre):
+def corpus_means(teacher, paths, corpora, centre):
     """What a teacher's embeddings of recordings have in common.
 
     Arguments
     ---------
     teacher : Teacher
         What ``read_teacher`` returned.
-    rows : iterable of dict
-        ``path`` and ``spk_id`` of each recording.
+    paths : list of str
+        The recordings.
+    corpora : list of int
+        Which corpus each is of: what ``number_corpora`` returned.
     centre : bool
         Whether it is wanted.
 
     Returns
     -------
     torch.Tensor
-        Means of the recordings without a speaker and with one [2, Dt]; zeros
-        where there is none, or it is not wanted.
+        Means of the corpora [C, Dt]; zeros where there is no recording, or
+        it is not wanted.
 
     Raises
     ------
     HyperparameterError
-        If a mean is wanted and the teacher knows no recording of a part.
+        If a mean is wanted and the teacher knows no recording of a corpus.
     """
-    paths = ([], [])
-    for row in rows:
-        paths[bool(row["spk_id"])].append(row["path"])
-    means = np.zeros((2, teacher.embeddings.shape[1]), np.float32)
-    for mean, part in zip(means, paths):
-        if not (centre and part):
-            continue
+    shape = max(corpora) + 1, teacher.embeddings.shape[1]
+    means = np.zeros(shape, np.float32)
+    for corpus in {*corpora} if centre else ():
+        part = [p for p, number in zip(paths, corpora) if number == corpus]
         known = [*teacher_rows(teacher, part).values()]
         if not known:
             raise HyperparameterError(
                 f"centre_teacher is True, and teacher_embeddings has no row "
-                f"for {part[0]} and all others of its part: embed them by "
+                f"for {part[0]} and all others of its corpus: embed them by "
                 "teach.py, or give False"
             )
-        mean[:] = teacher.embeddings[known].mean(0)
+        means[corpus] = teacher.embeddings[known].mean(0)
     return torch.from_numpy(means)

@@ -11,6 +11,7 @@ Authors
 import logging
 
 import torch.distributed as dist
+from corpora import number_corpora
 from live_data import make_live
 from training_lists import find_voices, read_rows, train_lists
 
@@ -58,7 +59,8 @@ def make_train(brain, settings, teacher):
         brain.draws = Draws(settings["seed"])
         return make_live(brain, settings, teacher, rows)
     if settings["centre_teacher"]:
-        teacher = centred(teacher, find_corpora(rows.values(), voices))
+        corpora = find_corpora(rows.values(), voices, settings["metadata"])
+        teacher = centred(teacher, corpora)
     brain.draws = Draws(settings["seed"])
     paths = [
         path
@@ -118,8 +120,8 @@ def check_known(known, paths, source):
     logger.info("the teacher knows %d of %d files", len(known), len(paths))
 
 
-def find_corpora(rows, voices):
-    """Recordings, and all their files, with a speaker and without one.
+def find_corpora(rows, voices, metadata=None):
+    """Recordings, and all their files, of each corpus.
 
     Arguments
     ---------
@@ -127,15 +129,17 @@ def find_corpora(rows, voices):
         ``path`` and ``spk_id`` of each recording.
     voices : ChangedVoices
         Their changed voices.
+    metadata : str or Path, optional
+        As ``number_corpora`` takes it.
 
     Returns
     -------
     list of tuple
         For ``centred``.
     """
-    corpora = {}
-    for row in rows:
-        recordings, files = corpora.setdefault(bool(row["spk_id"]), ([], []))
+    corpora, rows = {}, [*rows]
+    for row, number in zip(rows, number_corpora(rows, metadata)):
+        recordings, files = corpora.setdefault(number, ([], []))
         recordings.append(row["path"])
         files += voices.paths(row["path"], row["spk_id"])
     return [*corpora.values()]
