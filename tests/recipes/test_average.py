@@ -155,13 +155,28 @@ def test_a_training_that_heard_a_dev_speaker_is_refused(trainings, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["train.csv", "dev_trials.txt"])
+def test_a_mean_has_heard_what_any_of_its_trainings_has(trainings, tmp_path):
+    one, two, out = (tmp_path / name for name in ("one", "two", "out"))
+    shutil.copytree(trainings[1], two)
+    file = two / "save/train.csv"
+    with open(file, "a", encoding="utf-8") as stream:
+        stream.write("more/s1/1,more/s1/1.wav,more,s1,1.0\n")
+    average([trainings[0], two], out)
+    shutil.copytree(trainings[0], one)
+    file = one / "save/dev.csv"
+    dev = pd.read_csv(file)
+    dev.replace({"spk_id": {dev.spk_id[0]: "more"}}).to_csv(file, index=False)
+    with pytest.raises(InputError, match=f"{out} was trained on more, a dev"):
+        average([one, out], tmp_path / "next")
+
+
+@pytest.mark.parametrize("name", ["train.csv", "dev.csv", "dev_trials.txt"])
 def test_a_folder_without_its_lists_is_refused(trainings, tmp_path, name):
     other = tmp_path / "other"
     shutil.copytree(trainings[1], other)
     (other / "save" / name).unlink()
     with pytest.raises(InputError, match=f"{name}: no such file"):
-        average([trainings[0], other], tmp_path / "out")
+        average([other, trainings[0]], tmp_path / "out")
 
 
 def test_trainings_with_other_dev_trials_are_told_on_the_first_ones(

@@ -46,6 +46,7 @@ ENCODER, *HEADS = *WEIGHTS, "distillation"
 ENCODING = ("compute_features", "mean_var_norm", ENCODER)
 TRAINING_ALONE = ("execution", "expert_dropout", "gate_noise")
 TRIALS, DEV, TRAIN = "save/dev_trials.txt", "save/dev.csv", "save/train.csv"
+HEARD = "save/heard_speakers.txt"  # of a mean: by any of its trainings
 KEPT = ("hyperparams.yaml", "env.log")
 PART = ".part"  # what is not whole yet
 
@@ -112,7 +113,8 @@ def check_alike(first, graph, folder, other):
 
 def check_unheard(folders):
     """Refuse trainings that heard a dev speaker of the first one."""
-    for path in [*(f / TRAIN for f in folders), *(f / TRIALS for f in folders)]:
+    lists = [f / name for f in folders for name in (TRAIN, TRIALS)]
+    for path in [folders[0] / DEV, *lists]:
         if not path.is_file():
             raise InputError(
                 f"{path}: no such file; give the whole output_folder of a "
@@ -120,13 +122,21 @@ def check_unheard(folders):
             )
     held_out = {*read_table(folders[0] / DEV).spk_id}
     for folder in folders[1:]:
-        heard = sorted(held_out & {*read_table(folder / TRAIN).spk_id})
+        heard = sorted(held_out & heard_speakers(folder))
         if heard:
             raise HyperparameterError(
                 f"{folder} was trained on {heard[0]}, a dev speaker of "
                 f"{folders[0]}: give trainings that hold out the same "
                 "speakers, or put the one that holds out fewer first"
             )
+
+
+def heard_speakers(folder):
+    """Speakers that a training, or any of a mean, was trained on."""
+    heard = {*read_table(folder / TRAIN).spk_id}
+    if (folder / HEARD).is_file():
+        heard |= {*(folder / HEARD).read_text(encoding="utf-8").split("\n")}
+    return heard
 
 
 def encoder_values(graph):
@@ -175,6 +185,8 @@ def write(out, folders, checkpoint, model, meta):
         if name in checkpoint.paramfiles:
             shutil.copy2(checkpoint.paramfiles[name], saved.path)
     lines = [f"{one}\n" for one in folders]
+    heard = sorted(set.union(*map(heard_speakers, folders)))
+    (part / HEARD).write_text("\n".join(heard), encoding="utf-8")
     (part / MEAN_FILE).write_text("".join(lines), encoding="utf-8")
     part.rename(out)
 
