@@ -43,13 +43,10 @@ def number_corpora(rows, metadata=None):
     ([0, 1, 2, 1, 3], [0, 1, 1, 1, 1])
     """
     corpora = {} if metadata is None else corpora_of_speakers(metadata)
-    names = [
-        (corpora.get(row["spk_id"], ""),) if row["spk_id"] else ()
-        for row in rows
-    ]
-    known = [name for name in dict.fromkeys(names) if name]
-    numbers = {(): 0} | {name: i for i, name in enumerate(known, start=1)}
-    return [numbers[name] for name in names]
+    speakers = [row["spk_id"] for row in rows]
+    names = [corpora.get(name, "") if name else None for name in speakers]
+    numbers = {None: 0}
+    return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
 def corpora_of_speakers(metadata):
